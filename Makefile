@@ -1,0 +1,27 @@
+GO ?= go
+PREFIX ?= /usr/local
+
+.PHONY: build test tools lint fuzz check install
+
+build:
+	$(GO) build -o netcause ./cmd/netcause
+
+test:
+	$(GO) test ./...
+
+# kube-apiserver for the tests that need a real control plane; prints its path, which belongs on PATH.
+tools:
+	@bash .ci/kube-apiserver
+
+lint:
+	@bash .ci/run lint
+
+fuzz:
+	@bash .ci/run fuzz
+
+# Everything that a change has to pass.
+check:
+	@bash .ci/run
+
+install: build
+	install -D -m 0755 netcause $(DESTDIR)$(PREFIX)/bin/netcause
