@@ -1,0 +1,11 @@
+// Package netfilter holds the parsed, indexed rule sets of one network namespace: iptables in both
+// backends, nftables and IPVS. It answers what those rules do to a packet for a Kubernetes Service,
+// and names the rule (table, chain, text, line of the listing) behind every answer.
+//
+// A listing is parsed once, in time linear in its length, and keeps its text: rules are spans of it,
+// decoded when somebody asks. What a parser does not understand is counted with its line, and a walk
+// that meets such a rule answers [StatusUnknown] and quotes it; it never guesses.
+//
+// The input is untrusted. Jumps may form loops, a chain may be visited by exponentially many ways, a
+// line may hold anything: walks are bounded in depth and steps, and nothing here panics.
+package netfilter
