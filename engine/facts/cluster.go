@@ -230,6 +230,8 @@ type PodStatus struct {
 	PodIPs            []PodIP           `json:"podIPs,omitempty"`
 	Conditions        []Condition       `json:"conditions,omitempty"`
 	ContainerStatuses []ContainerStatus `json:"containerStatuses,omitempty"`
+	// InitContainerStatuses are those of the init containers: network plugins install themselves in such.
+	InitContainerStatuses []ContainerStatus `json:"initContainerStatuses,omitempty"`
 }
 
 // PodIP is one of a Pod's addresses.
@@ -469,7 +471,34 @@ type Event struct {
 	Reason         string          `json:"reason,omitempty"`
 	Message        string          `json:"message,omitempty"`
 	Count          int32           `json:"count,omitempty"`
+	FirstTimestamp string          `json:"firstTimestamp,omitempty"`
 	LastTimestamp  string          `json:"lastTimestamp,omitempty"`
+	// EventTime and Series stand instead of the timestamps and Count in events that came through events.k8s.io.
+	EventTime string       `json:"eventTime,omitempty"`
+	Series    *EventSeries `json:"series,omitempty"`
+}
+
+// EventSeries says how often an event of events.k8s.io was seen.
+type EventSeries struct {
+	Count            int32  `json:"count,omitempty"`
+	LastObservedTime string `json:"lastObservedTime,omitempty"`
+}
+
+// UnmarshalJSON reads an event of a snapshot and one of Kubernetes: only there "source" is an object, the component that
+// wrote the event, which is not kept.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	type plain Event
+	shape := struct {
+		*plain
+		Source json.RawMessage `json:"source"`
+	}{plain: (*plain)(e)}
+	if err := json.Unmarshal(data, &shape); err != nil {
+		return err
+	}
+	if len(shape.Source) == 0 || shape.Source[0] != '"' {
+		return nil
+	}
+	return json.Unmarshal(shape.Source, &e.Source)
 }
 
 // NamespaceObject is a v1 Namespace: its name and labels.

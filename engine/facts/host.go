@@ -37,8 +37,10 @@ type InterfaceConfig struct {
 	File string `json:"file"`
 	// Format is "ifcfg", "netplan", "keyfile" (NetworkManager), "networkd" or "interfaces" (/etc/network/interfaces).
 	Format string `json:"format"`
-	// Device is the interface's name, or the pattern that matches it.
+	// Device is the interface's name, or the pattern that matches it. Empty: the file names none.
 	Device string `json:"device"`
+	// MACAddress is the hardware address by which the file finds its device, in lower case with colons.
+	MACAddress string `json:"mac_address,omitempty"`
 	// DHCP4 and DHCP6 are the settings that turn the client on; nil: off.
 	DHCP4 *Setting `json:"dhcp4,omitempty"`
 	DHCP6 *Setting `json:"dhcp6,omitempty"`

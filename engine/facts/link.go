@@ -50,6 +50,8 @@ type VXLAN struct {
 	Learning bool       `json:"learning"`
 	// Link is the underlay device by name.
 	Link string `json:"link,omitempty"`
+	// External: VNI and destination come with each packet (collect metadata), as Cilium and OVN have it; ID is 0.
+	External bool `json:"external,omitempty"`
 }
 
 // Tunnel are the attributes of an IPIP, SIT, GRE, Geneve or WireGuard device, as far as it has them.

@@ -61,7 +61,8 @@ type RoutingRule struct {
 	Sport   string `json:"sport,omitempty"` // "80" or "80-90"
 	Dport   string `json:"dport,omitempty"`
 	UIDs    string `json:"uidrange,omitempty"` // "1000-2000"
-	// Action is "lookup" (then Table is set), "goto", "nop", "blackhole", "unreachable" or "prohibit".
+	// Action is "lookup" (then Table is set), "l3mdev" (the table of the packet's VRF), "goto", "nop", "blackhole",
+	// "unreachable" or "prohibit".
 	Action string `json:"action"`
 	Table  int    `json:"table,omitempty"`
 	Goto   int    `json:"goto,omitempty"`

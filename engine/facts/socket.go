@@ -19,6 +19,8 @@ type Listener struct {
 	Port  int        `json:"port"`
 	// V6Only: a socket on :: that does not take IPv4.
 	V6Only bool `json:"v6only,omitempty"`
+	// Dev is the device that it is bound to (SO_BINDTODEVICE), if any.
+	Dev string `json:"dev,omitempty"`
 	// RecvQ and SendQ of a TCP listener are its accept queue's length and limit.
 	RecvQ   int    `json:"recv_q"`
 	SendQ   int    `json:"send_q"`
