@@ -1,0 +1,64 @@
+package cluster
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/netcause/netcause/collectors/netconf"
+)
+
+// masked stands for a secret, as in configuration files.
+const masked = "********"
+
+var (
+	// jwt is a JSON Web Token (RFC 7519): a service account's, wherever it stands.
+	jwt    = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`)
+	bearer = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}`)
+)
+
+// maskText masks the secrets in a text of whatever form: a file in a ConfigMap, an argument, a message.
+func maskText(text string) string {
+	text = string(netconf.MaskSecrets([]byte(text)))
+	text = jwt.ReplaceAllString(text, masked)
+	return bearer.ReplaceAllString(text, "${1} "+masked)
+}
+
+// maskSetting masks the value of a named setting, which may itself be a whole file.
+func maskSetting(name, v string) string {
+	if v != "" && secretName(name) {
+		return masked
+	}
+	// k3s keeps its command line in an annotation, as a JSON list.
+	var args []string
+	if strings.HasPrefix(v, "[") && json.Unmarshal([]byte(v), &args) == nil {
+		if out := maskArguments(args); !slices.Equal(out, args) {
+			return string(*rawJSON(out))
+		}
+	}
+	return maskText(v)
+}
+
+// secretName says whether what stands under that name is a secret, as in configuration files.
+func secretName(name string) bool {
+	const probe = "=x"
+	setting := name + probe
+	return string(netconf.MaskSecrets([]byte(setting))) != setting
+}
+
+// maskArguments masks the secrets of a command line.
+func maskArguments(args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = maskText(arg)
+		if i > 0 && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") &&
+			!strings.HasPrefix(arg, "-") && secretName(args[i-1]) {
+			out[i] = masked
+		}
+	}
+	return out
+}
