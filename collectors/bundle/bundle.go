@@ -1,0 +1,56 @@
+// Package bundle writes netcause's own support bundle, and reads recorded state back into a snapshot.
+//
+// A netcause bundle is a gzip-compressed tar archive with one top folder:
+//
+//	manifest.json                    the format, its version, when and with what it was collected, every other file
+//	nodes/NODE/node.json             a node's name
+//	nodes/NODE/GROUP.json            one group of facts of the node, or of its host network namespace
+//	nodes/NODE/raw/…                 the texts that those were parsed from
+//	nodes/NODE/netns/ID/namespace.json, GROUP.json, raw/…
+//	                                 the same of one more network namespace
+//	cluster/cluster.json, GROUP.json, raw/…
+//
+// NODE, ID and what stands below raw are names made safe for any file system; the true ones are in the JSON. A group
+// that nobody asked for has no file. A group's file is its JSON with one member more, "raw", which says in which file
+// each of its texts is. One line of it is one element of the group's value.
+//
+// The manifest names every file, so that an archive which lost its end is known from a whole one. Files may have been
+// edited since (a secret masked by hand): what changed in size is told, and read.
+//
+// What is read may come from a stranger. Nothing is unpacked to disk, no path in an archive is ever opened, and
+// [Limits] bound what it can make netcause hold in memory.
+package bundle
+
+import (
+	"time"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+const (
+	formatName    = "netcause-bundle"
+	formatVersion = 1
+	manifestName  = "manifest.json"
+)
+
+// manifest is a bundle's manifest.json.
+type manifest struct {
+	Format  string `json:"format"`
+	Version int    `json:"version"`
+	// Tool is the version of the netcause that wrote it.
+	Tool        string        `json:"tool,omitempty"`
+	CollectedAt time.Time     `json:"collectedAt,omitzero"`
+	Symptoms    []string      `json:"symptoms,omitempty"`
+	Inputs      []facts.Input `json:"inputs,omitempty"`
+	// Nodes are the names of the nodes, for a person: a reader takes them from each node.json.
+	Nodes   []string `json:"nodes,omitempty"`
+	Cluster bool     `json:"cluster"`
+	// Entries are the other files, in the order in which facts are to appear.
+	Entries []manifestEntry `json:"entries,omitempty"`
+}
+
+// manifestEntry is one file of the bundle.
+type manifestEntry struct {
+	Name string `json:"name"` // from the top folder: "nodes/n1/links.json"
+	Size int64  `json:"size"` // bytes
+}
