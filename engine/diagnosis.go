@@ -52,8 +52,10 @@ type Diagnosis struct {
 type Summary struct {
 	Nodes   int  `json:"nodes"`
 	Cluster bool `json:"cluster"`
-	// Rules is how many were evaluated; each counts once in what follows, by its worst outcome over all subjects:
-	// found, failed, not examined, ruled out.
+	// NodesNotCollected are the cluster's nodes of which nothing but the Node object is known.
+	NodesNotCollected []string `json:"nodesNotCollected"`
+	// Rules is how many were evaluated; each counts once in what follows, by the first of these that it came to on
+	// any subject: found, failed, ruled out, else not examined.
 	Rules       int `json:"rules"`
 	Found       int `json:"found"`
 	RuledOut    int `json:"ruledOut"`

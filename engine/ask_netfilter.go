@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/engine/netfilter"
+)
+
+const (
+	maxChainRules   = 200
+	maxMissing      = 10
+	maxExamples     = 3
+	maxPathEvidence = 12
+)
+
+type kubeProxyRulesAnswer struct {
+	Known    []string          `json:"known"`
+	Unknown  []string          `json:"unknown"`
+	Modes    []kubeProxyAnswer `json:"modes"`
+	Detached []Evidence        `json:"detached"`
+	LookedAt []Evidence        `json:"looked_at"`
+}
+
+type kubeProxyAnswer struct {
+	Mode     string   `json:"mode"`
+	Services int      `json:"services"`
+	Evidence Evidence `json:"evidence"`
+}
+
+// askKubeProxyRules says which backends hold Service rules that packets reach. IPVS without the backends' chains and a
+// namespace without any listing are not the same: what was not read is in Unknown.
+func askKubeProxyRules(in *incident, args []any) (any, error) {
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := node.ruleset()
+	if err != nil {
+		return nil, err
+	}
+	answer := kubeProxyRulesAnswer{
+		Known: r.known, Unknown: r.unknown,
+		Modes: []kubeProxyAnswer{}, Detached: []Evidence{}, LookedAt: r.lookedAt,
+	}
+	for _, mode := range r.KubeProxyModes() {
+		if mode.Family != "ip" {
+			continue
+		}
+		evidence := r.evidence(mode.Evidence)
+		if !mode.Reached {
+			evidence.Fact += " (no base chain leads to it)"
+			answer.Detached = append(answer.Detached, evidence)
+			continue
+		}
+		answer.Modes = append(answer.Modes, kubeProxyAnswer{string(mode.Mode), mode.Services, evidence})
+	}
+	return answer, nil
+}
+
+type servicePathAnswer struct {
+	Status    string     `json:"status"`
+	Detail    string     `json:"detail"`
+	Endpoints []string   `json:"endpoints"`
+	Evidence  []Evidence `json:"evidence"`
+}
+
+func (r *ruleset) pathAnswer(p netfilter.Path) servicePathAnswer {
+	answer := servicePathAnswer{Status: string(p.Status), Detail: p.Reason, Endpoints: []string{}, Evidence: []Evidence{}}
+	for _, hop := range p.Hops {
+		answer.Evidence = append(answer.Evidence, r.evidence(hop))
+	}
+	for i, endpoint := range p.Endpoints {
+		answer.Endpoints = append(answer.Endpoints, endpoint.Addr.String())
+		if i > 0 {
+			continue
+		}
+		for _, hop := range endpoint.Hops {
+			answer.Evidence = append(answer.Evidence, r.evidence(hop))
+		}
+	}
+	answer.Evidence = answer.Evidence[:min(len(answer.Evidence), maxPathEvidence)]
+	return answer
+}
+
+func askServicePath(in *incident, args []any) (any, error) {
+	node, address, err := nodeAndAddress(in, args)
+	if err != nil {
+		return nil, err
+	}
+	protocol, _ := args[2].(string)
+	number, ok := args[3].(json.Number)
+	port, err := number.Int64()
+	if !ok || err != nil || port < 0 || port > 65535 {
+		return nil, fmt.Errorf("argument port: %v is no port", args[3])
+	}
+	r, err := node.ruleset()
+	if err != nil {
+		return nil, err
+	}
+	return r.pathAnswer(r.ServicePath(address, strings.ToLower(protocol), uint16(port))), nil
+}
+
+type serviceRulesAnswer struct {
+	Total    int              `json:"total"`
+	Present  int              `json:"present"`
+	Missing  []serviceMissing `json:"missing"`
+	Examples []serviceExample `json:"examples"`
+}
+
+type serviceMissing struct {
+	Service string       `json:"service"`
+	Address string       `json:"address"`
+	Port    int32        `json:"port"`
+	Source  facts.Source `json:"source"`
+}
+
+type serviceExample struct {
+	Service   string     `json:"service"`
+	Endpoints []string   `json:"endpoints"`
+	Evidence  []Evidence `json:"evidence"`
+}
+
+// askServiceRules looks up every IPv4 Service port of the cluster on a node. The examples are followed to their endpoints:
+// the cluster's DNS and then the first Services by name that are translated.
+func askServiceRules(in *incident, args []any) (any, error) {
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := node.ruleset()
+	if err != nil {
+		return nil, err
+	}
+	answer := serviceRulesAnswer{Missing: []serviceMissing{}, Examples: []serviceExample{}}
+	cluster := in.snapshot.Cluster
+	if cluster == nil || cluster.Services.Status != facts.Read {
+		return answer, nil
+	}
+	for i := range cluster.Services.Value {
+		service := &cluster.Services.Value[i]
+		address, ok := clusterIPv4(service)
+		if !ok {
+			continue
+		}
+		for _, port := range service.Spec.Ports {
+			answer.add(r, service, address, port)
+		}
+	}
+	return answer, nil
+}
+
+func clusterIPv4(service *facts.Service) (netip.Addr, bool) {
+	if service.Spec.Type == "ExternalName" {
+		return netip.Addr{}, false
+	}
+	for _, text := range append([]string{service.Spec.ClusterIP}, service.Spec.ClusterIPs...) {
+		if address, err := netip.ParseAddr(text); err == nil && address.Is4() {
+			return address, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+func (a *serviceRulesAnswer) add(r *ruleset, service *facts.Service, address netip.Addr, port facts.ServicePort) {
+	protocol := strings.ToLower(port.Protocol)
+	if protocol == "" {
+		protocol = "tcp"
+	}
+	name := service.Metadata.Namespace + "/" + service.Metadata.Name
+	a.Total++
+	if !r.HasService(address, protocol, uint16(port.Port)) {
+		if len(a.Missing) < maxMissing {
+			a.Missing = append(a.Missing, serviceMissing{name, address.String(), port.Port, service.Source})
+		}
+		return
+	}
+	a.Present++
+	a.exemplify(r, name, service, address, protocol, port)
+}
+
+func (a *serviceRulesAnswer) exemplify(r *ruleset, name string, service *facts.Service, address netip.Addr, protocol string, port facts.ServicePort) {
+	full := len(a.Examples) >= maxExamples
+	isDNS := service.Metadata.Labels["k8s-app"] == "kube-dns" || service.Metadata.Name == "kube-dns"
+	if !isDNS && (full || name == "default/kubernetes") {
+		return
+	}
+	if n := len(a.Examples); n > 0 && a.Examples[n-1].Service == name {
+		return
+	}
+	path := r.ServicePath(address, protocol, uint16(port.Port))
+	if path.Status != netfilter.StatusTranslated {
+		return
+	}
+	answer := r.pathAnswer(path)
+	example := serviceExample{name, answer.Endpoints, answer.Evidence}
+	if full {
+		a.Examples[maxExamples-1] = example
+		return
+	}
+	a.Examples = append(a.Examples, example)
+}
+
+type ruleAnswer struct {
+	Backend string       `json:"backend"`
+	Rule    string       `json:"rule"`
+	SetMSS  int          `json:"set_mss,omitempty"`
+	Source  facts.Source `json:"source"`
+}
+
+func (r *ruleset) ruleAnswer(rule netfilter.Rule) ruleAnswer {
+	return ruleAnswer{Backend: string(rule.Backend), Rule: rule.Text, Source: r.source(rule.Backend, rule.Line)}
+}
+
+func askChain(in *incident, args []any) (any, error) {
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := node.ruleset()
+	if err != nil {
+		return nil, err
+	}
+	family, _ := args[1].(string)
+	table, _ := args[2].(string)
+	chain, _ := args[3].(string)
+	answers := []ruleAnswer{}
+	for _, found := range r.Chain(family, table, chain, maxChainRules) {
+		for _, rule := range found.Rules {
+			answers = append(answers, r.ruleAnswer(rule))
+		}
+	}
+	return answers, nil
+}
+
+func askMSSClamps(in *incident, args []any) (any, error) {
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := node.ruleset()
+	if err != nil {
+		return nil, err
+	}
+	answers := []ruleAnswer{}
+	for _, clamp := range r.MSSClamp() {
+		answer := r.ruleAnswer(clamp.Rule)
+		answer.SetMSS = int(clamp.SetMSS)
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}

@@ -1,0 +1,139 @@
+// Package engine evaluates rules over a snapshot and makes one argument of what they find.
+//
+// A [Library] is read from Rego files, compiled to an [Engine], and asked with [Engine.Diagnose]. Each rule ends for
+// each subject as found, ruled out or not examined; findings form a graph of causes, and the roots come first.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+)
+
+// defaultRuleTimeout is how long one rule may run for one subject.
+const defaultRuleTimeout = 10 * time.Second
+
+// Engine is a compiled library. It has no state between diagnoses and may be used from several goroutines.
+type Engine struct {
+	rules       []*compiledRule
+	causes      map[string][]string // rule id -> ids that follow from it, transitively
+	ruleTimeout time.Duration
+	parallel    int
+}
+
+type compiledRule struct {
+	*Rule
+	reads map[string]bool
+	query rego.PreparedEvalQuery
+}
+
+// Option changes how an Engine evaluates.
+type Option func(*Engine)
+
+// WithRuleTimeout is how long one rule may run for one subject before it is cut off and reported as failed.
+func WithRuleTimeout(d time.Duration) Option { return func(e *Engine) { e.ruleTimeout = d } }
+
+// Compile compiles the library. A rule that does not compile is a [RuleError].
+func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, error) {
+	e := &Engine{ruleTimeout: defaultRuleTimeout, parallel: runtime.GOMAXPROCS(0), causes: l.causes()}
+	for _, option := range options {
+		option(e)
+	}
+	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true)
+	if compiler.Compile(l.modules); compiler.Failed() {
+		return nil, ruleError("", compiler.Errors)
+	}
+	for _, rule := range l.Rules() {
+		query, err := rego.New(append(functionOptions(),
+			rego.Compiler(compiler),
+			rego.Query(outcomeQuery(rule.Package)),
+			rego.StrictBuiltinErrors(true),
+		)...).PrepareForEval(ctx)
+		if err != nil {
+			return nil, ruleError(rule.File, err)
+		}
+		e.rules = append(e.rules, &compiledRule{Rule: rule, reads: l.reads(rule), query: query})
+	}
+	return e, nil
+}
+
+// outcomeQuery asks for a rule's three sets; one that the rule does not have is empty.
+func outcomeQuery(pkg string) string {
+	return fmt.Sprintf("finding = [x | some x in data.%[1]s.finding]; ruled_out = [x | some x in data.%[1]s.ruled_out]; unexamined = [x | some x in data.%[1]s.unexamined]", pkg)
+}
+
+// reads are the groups of facts that a rule or a module it imports speaks of: only those are converted for it. Every
+// string in the text that is a group's name counts, so it errs on the side of more.
+func (l *Library) reads(rule *Rule) map[string]bool {
+	reads := map[string]bool{}
+	seen := map[*ast.Module]bool{}
+	var visit func(*ast.Module)
+	visit = func(m *ast.Module) {
+		if seen[m] {
+			return
+		}
+		seen[m] = true
+		ast.WalkTerms(m, func(t *ast.Term) bool {
+			if s, ok := t.Value.(ast.String); ok {
+				if name := string(s); name == "peers" || knownGroup(name) || knownGroup(clusterPrefix+name) {
+					reads[name] = true
+				}
+			}
+			return false
+		})
+		for _, i := range m.Imports {
+			for _, other := range l.modules {
+				if ref, ok := i.Path.Value.(ast.Ref); ok && strings.HasPrefix(ref.String(), other.Package.Path.String()) {
+					visit(other)
+				}
+			}
+		}
+	}
+	visit(rule.module)
+	for _, need := range rule.Needs {
+		reads[strings.TrimPrefix(need, clusterPrefix)] = true
+	}
+	for _, group := range rule.NeedsAny {
+		for _, need := range group {
+			reads[strings.TrimPrefix(need, clusterPrefix)] = true
+		}
+	}
+	return reads
+}
+
+// causes are, for each rule, all ids that follow from it.
+func (l *Library) causes() map[string][]string {
+	all := map[string][]string{}
+	for _, rule := range l.rules {
+		seen := map[string]bool{rule.ID: true}
+		queue := rule.Causes
+		for len(queue) > 0 {
+			id := queue[0]
+			queue = queue[1:]
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			all[rule.ID] = append(all[rule.ID], id)
+			if next, ok := l.seen[id]; ok {
+				queue = append(queue[:len(queue):len(queue)], next.Causes...)
+			}
+		}
+	}
+	return all
+}
+
+// New loads and compiles the built-in rules and those of the custom folders, in one call.
+func New(ctx context.Context, builtin fs.FS, options ...Option) (*Engine, error) {
+	library, err := Load(builtin)
+	if err != nil {
+		return nil, err
+	}
+	return library.Compile(ctx, options...)
+}

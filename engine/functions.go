@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/types"
+)
+
+// function is a built-in function that rules call to ask about bulk facts. Its first argument is a node's name.
+type function struct {
+	name        string
+	description string
+	args        []types.NamedType
+	result      string
+	// ask answers for the incident at hand; arguments are decoded from JSON, the answer is encoded to it.
+	ask func(in *incident, args []any) (any, error)
+}
+
+// functions are netcause's own, in the order of the documentation.
+var functions = []function{
+	{
+		name:        "netcause.kube_proxy_rules",
+		description: "What a node's netfilter and IPVS hold of kube-proxy's work: which backends were read, which hold Service rules, and the evidence.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "object: known, unknown (groups of facts), modes ({mode, evidence}), detached (what is there but never reached)",
+		ask:         askKubeProxyRules,
+	},
+	{
+		name:        "netcause.service_rules",
+		description: "Every Service port of the cluster against the rules of a node: how many of them have a rule, the first that have none, and up to three translations in full.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "object: total, present, missing ({service, address, port, source}), examples ({service, endpoints, evidence})",
+		ask:         askServiceRules,
+	},
+	{
+		name:        "netcause.service_path",
+		description: "The way of a packet to an address and port through a node's Service rules: status, hops with rule and line, and endpoints.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "address", Type: types.S}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},
+		result:      "object: status, detail, endpoints, evidence",
+		ask:         askServicePath,
+	},
+	{
+		name:        "netcause.chain",
+		description: "The rules of one netfilter chain of a node, at most 200 for each backend that has it.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "family", Type: types.S}, {Name: "table", Type: types.S}, {Name: "chain", Type: types.S}},
+		result:      "array: {backend, rule, source}",
+		ask:         askChain,
+	},
+	{
+		name:        "netcause.mss_clamps",
+		description: "The rules of a node that clamp the MSS of TCP (target TCPMSS).",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "array: {backend, rule, source}",
+		ask:         askMSSClamps,
+	},
+	{
+		name:        "netcause.route",
+		description: "The route that a node's policy rules and tables give for a destination address, without marks and source.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "address", Type: types.S}},
+		result:      "object: status (\"route\", \"none\", \"unknown\"), route, detail",
+		ask:         askRoute,
+	},
+}
+
+func (f function) declaration() *ast.Builtin {
+	return &ast.Builtin{
+		Name:             f.name,
+		Description:      f.description,
+		Decl:             f.signature(),
+		Nondeterministic: true,
+	}
+}
+
+func (f function) signature() *types.Function {
+	args := make([]types.Type, len(f.args))
+	for i := range f.args {
+		args[i] = types.Named(f.args[i].Name, f.args[i].Type)
+	}
+	return types.NewFunction(args, types.Named("answer", types.A).Description(f.result))
+}
+
+func (f function) regoFunction() *rego.Function {
+	return &rego.Function{Name: f.name, Description: f.description, Decl: f.signature(), Memoize: true, Nondeterministic: true}
+}
+
+type incidentKey struct{}
+
+func withIncident(ctx context.Context, in *incident) context.Context {
+	return context.WithValue(ctx, incidentKey{}, in)
+}
+
+// call decodes the arguments, asks, and encodes the answer.
+func (f function) call(ctx rego.BuiltinContext, terms []*ast.Term) (*ast.Term, error) {
+	in, ok := ctx.Context.Value(incidentKey{}).(*incident)
+	if !ok {
+		return nil, fmt.Errorf("%s: no incident to ask: in a test, replace it: `with %s as …`", f.name, f.name)
+	}
+	args := make([]any, len(f.args)) // a term for the result may follow
+	for i, term := range terms[:len(args)] {
+		arg, err := ast.JSON(term.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: argument %s: %w", f.name, f.args[i].Name, err)
+		}
+		args[i] = arg
+	}
+	answer, err := f.ask(in, args)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	value, err := ast.ValueFromReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	return ast.NewTerm(value), nil
+}

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// clusterPrefix marks the groups of the cluster in a rule's needs.
+const clusterPrefix = "cluster."
+
+// collectCommands are what shows each group of facts to somebody who has only a shell on the node, or kubectl.
+var collectCommands = map[string]string{
+	"host":               "uname -a; cat /etc/hostname /etc/machine-id /etc/os-release",
+	"config_files":       "tar czf network-config.tar.gz --ignore-failed-read /etc/sysconfig/network* /etc/netplan /etc/NetworkManager /etc/systemd/network /etc/network",
+	"resolv_conf":        "cat /etc/resolv.conf",
+	"cni":                "head -n 100 /etc/cni/net.d/*",
+	"flannel_subnet_env": "cat /run/flannel/subnet.env",
+	"kubelet_config":     "cat /var/lib/kubelet/config.yaml",
+	"kube_proxy_config":  "kubectl -n kube-system get configmap kube-proxy -o yaml",
+	"processes":          "ps -eo pid,args",
+	"namespaces":         "ip netns list; lsns -t net",
+	"links":              "ip -s -d link",
+	"addresses":          "ip -d address",
+	"routes":             "ip route show table all; ip -6 route show table all",
+	"rules":              "ip rule; ip -6 rule",
+	"neighbours":         "ip neigh",
+	"fdb":                "bridge -d fdb show",
+	"sysctls":            "sysctl -a",
+	"listeners":          "ss -lntup",
+	"conntrack":          "conntrack -S; sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+	"conntrack_entries":  "conntrack -L",
+	"iptables_nft":       "iptables-nft-save -c",
+	"iptables_legacy":    "iptables-legacy-save -c",
+	"ip6tables_nft":      "ip6tables-nft-save -c",
+	"ip6tables_legacy":   "ip6tables-legacy-save -c",
+	"nftables":           "nft -j list ruleset",
+	"ipset":              "ipset save",
+	"ipvs":               "cat /proc/net/ip_vs",
+
+	"cluster.version":         "kubectl version -o json",
+	"cluster.nodes":           "kubectl get nodes -o json",
+	"cluster.pods":            "kubectl get pods -A -o json",
+	"cluster.services":        "kubectl get services -A -o json",
+	"cluster.endpointslices":  "kubectl get endpointslices -A -o json",
+	"cluster.networkpolicies": "kubectl get networkpolicies -A -o json",
+	"cluster.daemonsets":      "kubectl get daemonsets -A -o json",
+	"cluster.deployments":     "kubectl get deployments -A -o json",
+	"cluster.priorityclasses": "kubectl get priorityclasses -o json",
+	"cluster.configmaps":      "kubectl get configmaps -n kube-system -o json",
+	"cluster.events":          "kubectl get events -A -o json",
+	"cluster.namespaces":      "kubectl get namespaces -o json",
+}
+
+func knownGroup(name string) bool {
+	_, ok := collectCommands[name]
+	return ok
+}
+
+func isClusterGroup(name string) bool { return strings.HasPrefix(name, clusterPrefix) }
+
+// bulkGroups are never converted for rules; they are asked about through built-in functions.
+var bulkGroups = map[string]bool{
+	"conntrack_entries": true,
+	"iptables_nft":      true,
+	"iptables_legacy":   true,
+	"ip6tables_nft":     true,
+	"ip6tables_legacy":  true,
+	"nftables":          true,
+	"ipset":             true,
+	"ipvs":              true,
+}
+
+// noCluster stands for the groups of a cluster that nobody asked.
+var noCluster = facts.Meta{Status: facts.NotAsked, Reason: "no cluster was read: no kubeconfig and no recorded cluster"}
+
+// noSuchNode stands for the groups of a Node of the cluster on which nothing was collected.
+var noSuchNode = facts.Meta{Status: facts.NotAsked, Reason: "nothing was collected on this node"}
+
+func missing(group string, meta *facts.Meta) MissingFacts {
+	reason := meta.Reason
+	if reason == "" {
+		reason = "it was " + strings.ReplaceAll(meta.Status.String(), "-", " ")
+	}
+	return MissingFacts{Group: group, Status: meta.Status, Reason: reason, Collect: collectCommands[group]}
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Scope is what a rule is evaluated for.
+type Scope string
+
+const (
+	// ScopeNode: once for each node, with input.node, input.peers and input.cluster.
+	ScopeNode Scope = "node"
+	// ScopeCluster: once for everything that is known, with input.nodes and input.cluster.
+	ScopeCluster Scope = "cluster"
+)
+
+// Categories are the taxonomy of root causes.
+var Categories = []string{"network-unreachable", "port-unreachable", "dns-failure", "large-packet-loss", "cni"}
+
+// Symptoms are what a person, a probe, a capture or a log sees, each with what it means.
+var Symptoms = map[string]string{
+	"network-unreachable":  "an address does not answer at all (no ping)",
+	"port-unreachable":     "an address answers a ping, but its port refuses or stays silent",
+	"dns-failure":          "by address it works, by name it does not",
+	"dns-slow":             "names resolve late, often by 5 seconds",
+	"large-packet-loss":    "small requests pass, large ones never arrive",
+	"service-unreachable":  "the Pod's address works, the Service's does not",
+	"nodeport-unreachable": "a NodePort does not answer from outside the cluster",
+	"intermittent-loss":    "some connections or packets are lost",
+	"slow-connections":     "connections take seconds, with retransmissions",
+	"connection-reset":     "connections are reset",
+	"pod-not-networked":    "Pods stay in ContainerCreating and get no address",
+	"egress-failure":       "Pods do not reach the world outside the cluster",
+}
+
+// Rule is one rule of the library: its METADATA and where it stands.
+type Rule struct {
+	ID          string   `json:"id"`
+	Title       string   `json:"title"`
+	Category    string   `json:"category"`
+	Severity    Severity `json:"severity"`
+	Scope       Scope    `json:"scope"`
+	Description string   `json:"description"`
+	// Needs are the groups of facts without which the rule is not examined; NeedsAny are alternatives, one of which
+	// must be there whole.
+	Needs    []string   `json:"needs"`
+	NeedsAny [][]string `json:"needs_any,omitempty"`
+	// Explains are symptoms; Causes are ids of rules whose faults follow from this one's.
+	Explains []string `json:"explains"`
+	Causes   []string `json:"causes"`
+	// RuledOut is the message of the rule's absence, where the rule itself gives none.
+	RuledOut string   `json:"ruled_out,omitempty"`
+	Sources  []string `json:"related_resources"`
+	// File is where the rule stands; Package its Rego package.
+	File    string `json:"file"`
+	Package string `json:"package"`
+	// Custom: it came from a folder of the user's. Overrides: it stands in for a built-in rule of the same id.
+	Custom    bool `json:"custom"`
+	Overrides bool `json:"overrides,omitempty"`
+
+	module *ast.Module
+}
+
+// RuleError is a rule that cannot be loaded or compiled.
+type RuleError struct {
+	File    string
+	Line    int // 0: the file as a whole
+	Problem string
+}
+
+func (e *RuleError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("rule %s: %s", e.File, e.Problem)
+	}
+	return fmt.Sprintf("rule %s:%d: %s", e.File, e.Line, e.Problem)
+}
+
+// rulesPackage is the prefix of every rule's package.
+const rulesPackage = "netcause.rules."
+
+var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// ruleFromModule reads a rule's METADATA. Modules outside netcause.rules are helpers: for them it gives nil.
+func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
+	name := strings.TrimPrefix(module.Package.Path.String(), "data.")
+	if !strings.HasPrefix(name, rulesPackage) {
+		return nil, nil
+	}
+	annotations := packageAnnotations(module)
+	if annotations == nil {
+		return nil, &RuleError{file, module.Package.Location.Row, "no METADATA above its package: write `# METADATA` with title, description and custom.id, category, scope, severity, explains"}
+	}
+	r := &Rule{
+		Title:       strings.TrimSpace(annotations.Title),
+		Description: strings.Join(strings.Fields(annotations.Description), " "),
+		File:        file,
+		Package:     name,
+		module:      module,
+	}
+	for _, resource := range annotations.RelatedResources {
+		r.Sources = append(r.Sources, resource.Ref.String())
+	}
+	var custom struct {
+		ID       string     `json:"id"`
+		Category string     `json:"category"`
+		Severity Severity   `json:"severity"`
+		Scope    Scope      `json:"scope"`
+		Needs    []string   `json:"needs"`
+		NeedsAny [][]string `json:"needs_any"`
+		Explains []string   `json:"explains"`
+		Causes   []string   `json:"causes"`
+		RuledOut string     `json:"ruled_out"`
+	}
+	text, err := json.Marshal(annotations.Custom)
+	if err == nil {
+		err = json.Unmarshal(text, &custom)
+	}
+	line := annotations.Location.Row
+	if err != nil {
+		return nil, &RuleError{file, line, "METADATA custom: " + err.Error()}
+	}
+	r.ID, r.Category, r.Severity, r.Scope = custom.ID, custom.Category, custom.Severity, custom.Scope
+	r.Needs, r.NeedsAny, r.Explains, r.Causes = custom.Needs, custom.NeedsAny, custom.Explains, custom.Causes
+	r.RuledOut = custom.RuledOut
+	if problem := r.problem(); problem != "" {
+		return nil, &RuleError{file, line, "METADATA: " + problem}
+	}
+	return r, nil
+}
+
+// problem says what is wrong with the METADATA, empty where nothing is.
+func (r *Rule) problem() string {
+	switch {
+	case r.Title == "":
+		return "title is missing"
+	case r.Description == "":
+		return "description is missing: say why this breaks traffic"
+	case r.ID == "":
+		return "custom.id is missing"
+	case !idPattern.MatchString(r.ID):
+		return fmt.Sprintf("custom.id %q is not kebab-case", r.ID)
+	case !slices.Contains(Categories, r.Category):
+		return fmt.Sprintf("custom.category %q is not one of %s", r.Category, strings.Join(Categories, ", "))
+	case r.Scope != ScopeNode && r.Scope != ScopeCluster:
+		return fmt.Sprintf("custom.scope %q is not one of node, cluster", r.Scope)
+	}
+	if _, err := ParseSeverity(string(r.Severity)); err != nil {
+		return "custom.severity: " + err.Error()
+	}
+	for _, symptom := range r.Explains {
+		if _, ok := Symptoms[symptom]; !ok {
+			return fmt.Sprintf("custom.explains names %q, which is no symptom", symptom)
+		}
+	}
+	for _, need := range slices.Concat(append([][]string{r.Needs}, r.NeedsAny...)...) {
+		if !knownGroup(need) {
+			return fmt.Sprintf("custom.needs names %q, which is no group of facts", need)
+		}
+	}
+	return ""
+}
+
+func packageAnnotations(module *ast.Module) *ast.Annotations {
+	for _, a := range module.Annotations {
+		if a.Scope == "package" {
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+# METADATA
+# title: One uplink has both a static and a leased address
+# description: >-
+#   The cluster knows a node by one address. When the link that carries the node's traffic also leases another one of the
+#   same subnet, tunnels and replies may leave with the other address: peers answer somebody they do not know, or drop
+#   the packet. It often begins long after the installation, when a DHCP server first answers.
+# related_resources:
+#   - ref: https://github.com/fedora-sysv/initscripts/blob/HEAD/doc/sysconfig.txt
+#     description: BOOTPROTO and IPADDR in ifcfg files
+#   - ref: https://github.com/flannel-io/flannel/blob/master/Documentation/configuration.md
+#     description: by itself flannel takes an address of the interface of the default route
+# custom:
+#   id: node-static-and-dhcp-address
+#   category: cni
+#   scope: node
+#   severity: critical
+#   needs: [addresses, config_files]
+#   explains: [network-unreachable, service-unreachable]
+#   causes: [tunnel-source-not-node-address]
+package netcause.rules.cni.node_static_and_dhcp_address
+
+import data.netcause.lib.address
+import data.netcause.lib.config
+import data.netcause.lib.kubernetes
+import data.netcause.lib.network_agent
+import data.netcause.lib.services
+import data.netcause.lib.uplink
+
+finding contains f if {
+	some dev, leased in _leased
+	count(_assigned(dev)) > 0
+	count(_clients(dev)) > 0
+	static := [a | some a in _static(dev); a.local in {assigned.local | some assigned in _assigned(dev)}]
+	kept := _kept(array.concat(static, [leased]))
+
+	f := {
+		"message": sprintf(
+			"The uplink %s of %s has the static address %s and leases %s besides: %s.",
+			[dev, input.node.name, static[0].local, leased.local, _consequence(kept, leased, static[0])],
+		),
+		"evidence": array.flatten([
+			[address.fact(a) | some a in static],
+			address.fact(leased),
+			[config.fact(file.dhcp4) | some file in _clients(dev)],
+			[config.fact(assigned.setting) | some assigned in _assigned(dev)],
+			[kubernetes.internal_ip_fact(api_node) | api_node := input.node.object],
+		]),
+		"fix": {
+			"summary": sprintf("Leave %s with one address, %s", [dev, kept.local]),
+			"steps": array.concat(_edits(dev, kept), _restarts(dev)),
+		},
+		"verify": sprintf("ip -4 address show dev %s shows %s alone", [dev, kept.local]),
+	}
+}
+
+ruled_out contains {
+	"message": "no link that the cluster uses has a leased address beside a static one of its subnet",
+	"evidence": [address.fact(a) | some dev in _uplinks; some a in address.ipv4(input.node, dev)],
+} if {
+	count(_uplinks) > 0
+	count(_leased) == 0
+}
+
+ruled_out contains {
+	"message": sprintf("the address beside the leased one of %s is in no file: a virtual address that a program set", [dev]),
+	"evidence": [address.fact(a) | some a in address.ipv4(input.node, dev)],
+} if {
+	some dev, _ in _leased
+	count(_assigned(dev)) == 0
+	count(_clients(dev)) > 0
+}
+
+unexamined contains {
+	"group": "config_files",
+	"reason": sprintf("%s has a static and a leased address, but no file that was read asks for a lease", [dev]),
+} if {
+	some dev, _ in _leased
+	count(_clients(dev)) == 0
+}
+
+unexamined contains {
+	"group": "routes",
+	"reason": "it is not known which link carries the cluster's traffic: no address of the Node and no default route",
+} if {
+	count(_uplinks) == 0
+}
+
+_uplinks := uplink.devices(input.node)
+
+# _leased is, by uplink, the leased address that has static ones of its subnet beside it.
+_leased[dev] := leases[0] if {
+	some dev in _uplinks
+	leases := [a |
+		some a in address.ipv4(input.node, dev)
+		a.dynamic
+		some other in address.ipv4(input.node, dev)
+		not other.dynamic
+		address.in_one_subnet(a, other)
+	]
+}
+
+_static(dev) := [a |
+	some a in address.ipv4(input.node, dev)
+	not a.dynamic
+	address.in_one_subnet(a, _leased[dev])
+]
+
+# _assigned are the settings of files that give an uplink its static addresses, _clients the files that ask for a lease.
+_assigned(dev) := [assigned |
+	some file in config.of_device(input.node, dev)
+	some assigned in file.addresses
+	assigned.local in {a.local | some a in _static(dev)}
+]
+
+_clients(dev) := [file |
+	some file in config.of_device(input.node, dev)
+	file.dhcp4
+]
+
+# The address to keep is the one that the cluster knows the node by; where that is unknown, the static one.
+_kept(addresses) := [a | some a in addresses; _registered(a)][0]
+
+_kept(addresses) := addresses[0] if {
+	every a in addresses {
+		not _registered(a)
+	}
+}
+
+_registered(a) if a.local in kubernetes.internal_ips(input.node.object)
+
+_consequence(kept, leased, static) := sprintf(
+	"packets may leave with %s, and the cluster knows the node by %s",
+	[other.local, kept.local],
+) if {
+	_registered(kept)
+	other := [a | some a in [leased, static]; a.local != kept.local][0]
+} else := "packets may leave with either, and peers expect one"
+
+_edits(dev, kept) := [step |
+	some assigned in _assigned(dev)
+	step := {
+		"node": input.node.name,
+		"edit": sprintf("at %s remove the static address: %s", [assigned.setting.source, trim_space(assigned.setting.text)]),
+	}
+] if {
+	kept.dynamic
+} else := [step |
+	some file in _clients(dev)
+	step := {
+		"node": input.node.name,
+		"edit": sprintf("at %s (%s) %s", [file.dhcp4.source, trim_space(file.dhcp4.text), _dhcp_off[file.format]]),
+	}
+]
+
+_dhcp_off := {
+	"ifcfg": `set BOOTPROTO="none"`,
+	"netplan": "set dhcp4: false",
+	"keyfile": "set method=manual in [ipv4]",
+	"networkd": "set DHCP=no (ipv6, where IPv6 comes by DHCP)",
+	"interfaces": "remove the inet dhcp stanza and keep the inet static one",
+}
+
+_restarts(dev) := array.flatten([
+	{"node": input.node.name, "run": services.reload(input.node, _clients(dev)[0], dev)},
+	[{"node": input.node.name, "run": command} | some command in services.kubernetes(input.node)],
+	network_agent.restart(input.node, input.cluster),
+])

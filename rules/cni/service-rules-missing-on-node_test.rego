@@ -1,0 +1,170 @@
+package netcause.rules.cni.service_rules_missing_on_node_test
+
+import data.netcause.rules.cni.service_rules_missing_on_node as rule
+
+api_node := {"metadata": {"name": "n1"}, "status": {}, "source": "nodes.json"}
+
+of(node) := {"node": object.union({"name": "n1", "collected": true, "status": {}}, node), "peers": [], "cluster": {"nodes": [api_node]}}
+
+n1 := of({"object": api_node})
+
+empty := {
+	"known": ["iptables_nft", "iptables_legacy", "nftables", "ipvs"],
+	"unknown": [],
+	"modes": [],
+	"detached": [],
+	"looked_at": [
+		{"fact": "iptables-nft-save -c on n1", "value": "empty", "source": "iptables-nft-save -c"},
+		{"fact": "iptables-legacy-save -c on n1", "value": "no Service rules of kube-proxy", "source": "iptables-legacy-save -c"},
+	],
+}
+
+hop(chain, rule_text, line) := {
+	"fact": sprintf("iptables-nft %s", [chain]),
+	"value": rule_text,
+	"source": sprintf("iptables-nft-save -c, line %d", [line]),
+}
+
+jump := hop("KUBE-SERVICES", "-A KUBE-SERVICES -d 10.96.0.10/32 -j KUBE-SVC-A", 40)
+
+there := object.union(empty, {"modes": [{"mode": "iptables-nft", "services": 3, "evidence": jump}]})
+
+services(total, present, missing) := {
+	"total": total,
+	"present": present,
+	"missing": missing,
+	"examples": [],
+}
+
+none := services(0, 0, [])
+
+lost := {
+	"service": "kube-system/kube-dns",
+	"address": "10.96.0.10",
+	"port": 53,
+	"source": "services.json",
+}
+
+found_only if {
+	count(rule.finding) == 1
+	count(rule.ruled_out) == 0
+	count(rule.unexamined) == 0
+}
+
+ruled_out_only if {
+	count(rule.finding) == 0
+	count(rule.ruled_out) == 1
+	count(rule.unexamined) == 0
+}
+
+test_found_nothing_in_any_backend if {
+	found_only with input as n1 with netcause.kube_proxy_rules as empty with netcause.service_rules as services(3, 0, [lost])
+	some f in rule.finding with input as n1 with netcause.kube_proxy_rules as empty with netcause.service_rules as services(3, 0, [lost])
+	f.message == "n1 holds no rule of kube-proxy in iptables (either backend), nftables or IPVS: no Service address works on it."
+	count(f.evidence) == 2
+}
+
+test_found_without_services_of_the_cluster if {
+	found_only with input as n1 with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}
+
+test_found_node_known_by_its_kubelet if {
+	alone := {
+		"node": {"name": "n1", "collected": true, "processes": [{"comm": "kubelet", "pid": 1, "hostNetwork": true}], "status": {}},
+		"peers": [],
+		"cluster": {},
+	}
+	found_only with input as alone with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}
+
+test_found_nothing_leads_to_them if {
+	detached := object.union(empty, {"detached": [object.union(jump, {"fact": "iptables-nft KUBE-SERVICES (no base chain leads to it)"})]})
+	found_only with input as n1 with netcause.kube_proxy_rules as detached with netcause.service_rules as none
+	some f in rule.finding with input as n1 with netcause.kube_proxy_rules as detached with netcause.service_rules as none
+	contains(f.message, "n1 has kube-proxy's rules, but nothing leads to them: somebody flushed the chains that did")
+	contains(f.evidence[0].fact, "no base chain leads to it")
+	contains(f.fix.steps[1].edit, "firewalld")
+
+	unread := object.union(detached, {"unknown": ["iptables_legacy"]})
+	found_only with input as n1 with netcause.kube_proxy_rules as unread with netcause.service_rules as none
+}
+
+test_found_chains_without_the_clusters_services if {
+	some f in rule.finding with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as services(3, 0, [lost, lost])
+	f.message == "n1 has kube-proxy's chains, but none of the cluster's 3 Service ports is in them."
+	f.evidence[1].source == "services.json"
+	found_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as services(3, 0, [lost])
+}
+
+test_found_k3s_writes_rules_too if {
+	k3s := of({"object": object.union(api_node, {"status": {"nodeInfo": {"kubeletVersion": "v1.33.1+k3s1"}}})})
+	found_only with input as k3s with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}
+
+test_found_fix_names_the_pod if {
+	pod := {
+		"metadata": {"name": "kube-proxy-x1y2z", "namespace": "kube-system", "labels": {"k8s-app": "kube-proxy"}},
+		"spec": {"nodeName": "n1"},
+	}
+	some f in rule.finding with input as object.union(n1, {"cluster": {"pods": [pod]}})
+		with netcause.kube_proxy_rules as empty
+		with netcause.service_rules as none
+	f.fix.steps[0].run == "kubectl -n kube-system delete pod kube-proxy-x1y2z"
+}
+
+test_ruled_out_rules_are_there if {
+	way := [
+		jump,
+		hop("KUBE-SVC-A", "-A KUBE-SVC-A -j KUBE-SEP-B", 50),
+		hop("KUBE-SEP-B", "-A KUBE-SEP-B -j DNAT --to-destination 10.244.2.2:53", 60),
+	]
+	answer := object.union(services(3, 3, []), {"examples": [{
+		"service": "kube-system/kube-dns",
+		"endpoints": ["10.244.2.2:53"],
+		"evidence": way,
+	}]})
+	ruled_out_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as answer
+	some r in rule.ruled_out with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as answer
+	r.message == "the rules of 3 of 3 Service ports are there"
+	r.evidence == array.concat([jump], way)
+}
+
+test_ruled_out_services_not_known if {
+	ruled_out_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as none
+}
+
+test_ruled_out_some_are_missing if {
+	ruled_out_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as services(3, 2, [lost])
+}
+
+test_ruled_out_rules_in_the_one_backend_that_was_read if {
+	partly := object.union(there, {"known": ["iptables_legacy"], "unknown": ["iptables_nft", "nftables", "ipvs"]})
+	ruled_out_only with input as n1 with netcause.kube_proxy_rules as partly with netcause.service_rules as none
+}
+
+test_ruled_out_cilium if {
+	config := {"metadata": {"name": "cilium-config"}, "data": {"kube-proxy-replacement": "true"}, "source": "configmaps.json"}
+	ruled_out_only with input as object.union(n1, {"cluster": {"configmaps": [config]}})
+		with netcause.kube_proxy_rules as empty
+		with netcause.service_rules as none
+}
+
+test_ruled_out_machine_that_is_no_node if {
+	ruled_out_only with input as of({"name": "client"}) with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}
+
+test_unexamined_a_backend_was_not_read if {
+	unread := object.union(empty, {"known": ["iptables_nft"], "unknown": ["iptables_legacy", "nftables"]})
+	rule.unexamined == {{"group": "iptables_legacy"}, {"group": "nftables"}} with input as n1
+		with netcause.kube_proxy_rules as unread
+		with netcause.service_rules as none
+	count(rule.finding) == 0 with input as n1 with netcause.kube_proxy_rules as unread with netcause.service_rules as none
+	count(rule.ruled_out) == 0 with input as n1 with netcause.kube_proxy_rules as unread with netcause.service_rules as none
+}
+
+test_unexamined_perhaps_no_node if {
+	loose := {"node": {"name": "host", "collected": true, "status": {}}, "peers": [], "cluster": {}}
+	some u in rule.unexamined with input as loose with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	u.group == "processes"
+	count(rule.ruled_out) == 0 with input as loose with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}

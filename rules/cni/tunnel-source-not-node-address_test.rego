@@ -1,0 +1,151 @@
+package netcause.rules.cni.tunnel_source_not_node_address_test
+
+import data.netcause.rules.cni.tunnel_source_not_node_address as rule
+
+flannel(local) := {
+	"ifname": "flannel.1",
+	"kind": "vxlan",
+	"flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
+	"mtu": 1450,
+	"vxlan": {"id": 1, "local": local, "link": "eth0"},
+	"source": "ip -d link show dev flannel.1",
+}
+
+api_node(name, own, published) := {
+	"metadata": {"name": name, "annotations": {
+		"flannel.alpha.coreos.com/backend-type": "vxlan",
+		"flannel.alpha.coreos.com/public-ip": published,
+	}},
+	"status": {"addresses": [{"type": "InternalIP", "address": own}]},
+	"source": "nodes.json",
+}
+
+of_one(node, peers) := {
+	"node": object.union({"name": "n1", "status": {}}, node),
+	"peers": peers,
+	"cluster": {"nodes": [n | some n in array.concat([node.object | node.object], [p.object | some p in peers; p.object])]},
+}
+
+healthy_peer := {"name": "n2", "object": api_node("n2", "192.0.2.20", "192.0.2.20"), "links": [flannel("192.0.2.20")]}
+
+ruled_out_only if {
+	count(rule.finding) == 0
+	count(rule.unexamined) == 0
+	count(rule.ruled_out) == 1
+}
+
+test_found_annotation_and_device if {
+	node := {"object": api_node("n1", "192.0.2.15", "192.0.2.228"), "links": [flannel("192.0.2.228")]}
+	found := rule.finding with input as of_one(node, [healthy_peer])
+	count(found) == 1
+	some f in found
+	f.message == "The cluster knows n1 by 192.0.2.15, but its tunnel uses 192.0.2.228: answers go astray."
+	{e.source | some e in f.evidence} == {"nodes.json", "ip -d link show dev flannel.1"}
+	contains(f.fix.steps[0].edit, "192.0.2.15")
+}
+
+test_found_device_alone if {
+	node := {"object": api_node("n1", "192.0.2.15", "192.0.2.15"), "links": [flannel("192.0.2.228")]}
+	count(rule.finding) == 1 with input as of_one(node, [healthy_peer])
+}
+
+test_found_nothing_collected_on_the_node if {
+	node := {"object": api_node("n1", "192.0.2.15", "192.0.2.228")}
+	count(rule.finding) == 1 with input as of_one(node, [healthy_peer])
+}
+
+test_found_calico if {
+	wrong := {
+		"metadata": {"name": "n1", "annotations": {"projectcalico.org/IPv4Address": "172.17.0.1/16"}},
+		"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.15"}]},
+		"source": "nodes.json",
+	}
+	count(rule.finding) == 1 with input as of_one({"object": wrong, "links": []}, [healthy_peer])
+}
+
+test_found_vxlan_of_another_name_by_its_route if {
+	device := object.union(flannel("192.0.2.228"), {"ifname": "vx0"})
+	node := {
+		"object": object.remove(api_node("n1", "192.0.2.15", ""), []),
+		"links": [device],
+		"routes": [{"dst": "10.244.2.0/24", "via": "10.244.2.0", "dev": "vx0"}],
+	}
+	plain := object.union(node, {"object": {"metadata": {"annotations": {"flannel.alpha.coreos.com/public-ip": "192.0.2.15"}}}})
+	peer := object.union(healthy_peer, {"object": {"spec": {"podCIDR": "10.244.2.0/24"}}})
+	count(rule.finding) == 1 with input as of_one(plain, [peer])
+	count(rule.finding) == 0 with input as of_one(object.union(plain, {"routes": []}), [peer])
+}
+
+# Every node of Vagrant's has the same address on its first link.
+test_found_all_nodes_publish_one_address if {
+	node := {"object": api_node("n1", "192.0.2.15", "10.0.2.15"), "links": [flannel("10.0.2.15")]}
+	peer := {"name": "n2", "object": api_node("n2", "192.0.2.20", "10.0.2.15")}
+	count(rule.finding) == 1 with input as of_one(node, [peer])
+}
+
+test_ruled_out_own_address if {
+	node := {"object": api_node("n1", "192.0.2.15", "192.0.2.15"), "links": [flannel("192.0.2.15")]}
+	ruled_out_only with input as of_one(node, [healthy_peer])
+}
+
+test_ruled_out_network_of_its_own if {
+	node := {"object": api_node("n1", "192.0.2.15", "198.51.100.15"), "links": [flannel("198.51.100.15")]}
+	peer := {"name": "n2", "object": api_node("n2", "192.0.2.20", "198.51.100.20"), "links": [flannel("198.51.100.20")]}
+	ruled_out_only with input as of_one(node, [peer])
+	some r in rule.ruled_out with input as of_one(node, [peer])
+	contains(r.message, "on purpose")
+}
+
+test_ruled_out_public_ip_overwrite if {
+	annotations := {"flannel.alpha.coreos.com/public-ip-overwrite": "203.0.113.9"}
+	overwritten := object.union(api_node("n1", "192.0.2.15", "203.0.113.9"), {"metadata": {"annotations": annotations}})
+	ruled_out_only with input as of_one({"object": overwritten, "links": [flannel("192.0.2.15")]}, [healthy_peer])
+}
+
+test_ruled_out_external_address if {
+	external := object.union(api_node("n1", "", "203.0.113.9"), {"status": {"addresses": [
+		{"type": "InternalIP", "address": "192.0.2.15"},
+		{"type": "ExternalIP", "address": "203.0.113.9"},
+	]}})
+	ruled_out_only with input as of_one({"object": external, "links": [flannel("203.0.113.9")]}, [healthy_peer])
+}
+
+test_ruled_out_second_of_two_families if {
+	dual := object.union(api_node("n1", "", "192.0.2.15"), {"status": {"addresses": [
+		{"type": "InternalIP", "address": "2001:db8::15"},
+		{"type": "InternalIP", "address": "192.0.2.15"},
+	]}})
+	ruled_out_only with input as of_one({"object": dual, "links": [flannel("192.0.2.15")]}, [healthy_peer])
+}
+
+test_ruled_out_machine_that_is_no_node if {
+	ruled_out_only with input as of_one({"name": "client", "links": [flannel("192.0.2.99")]}, [healthy_peer])
+}
+
+test_ruled_out_tunnel_without_address if {
+	bare := {"metadata": {"name": "n1"}, "source": "nodes.json"}
+	ipip := {"ifname": "tunl0", "kind": "ipip", "flags": ["UP"], "mtu": 1440, "tunnel": {}, "source": "ip -d link"}
+	ruled_out_only with input as of_one({"object": bare, "links": [ipip]}, [healthy_peer])
+}
+
+test_ruled_out_other_tunnels if {
+	site := {"ifname": "gre1", "kind": "gre", "flags": ["UP"], "mtu": 1476, "tunnel": {"local": "192.0.2.228"}, "source": "ip -d link"}
+	node := {
+		"object": api_node("n1", "192.0.2.15", "192.0.2.15"),
+		"links": [flannel("192.0.2.15"), site],
+		"routes": [{"dst": "172.16.0.0/16", "via": "172.31.0.1", "dev": "gre1"}],
+	}
+	ruled_out_only with input as of_one(node, [healthy_peer])
+}
+
+test_ruled_out_object_without_addresses if {
+	ruled_out_only with input as of_one(
+		{"object": object.remove(api_node("n1", "", "192.0.2.15"), ["status"]), "links": []},
+		[healthy_peer],
+	)
+}
+
+test_unexamined_links_not_read if {
+	bare := {"metadata": {"name": "n1"}, "source": "nodes.json"}
+	rule.unexamined == {{"group": "links"}} with input as of_one({"object": bare}, [healthy_peer])
+}

@@ -1,0 +1,181 @@
+# METADATA
+# title: Packets that both ends allow are larger than the way between them carries
+# description: >-
+#   Each end of a TCP connection tells the other how large a segment may be, from the MTU of its own device. Where a tunnel
+#   between them carries less, full packets do not fit. The sender learns of it only by an ICMP "fragmentation needed",
+#   which firewalls and NAT often lose: the connection opens, small requests pass, large bodies vanish and are sent again
+#   until they time out.
+# related_resources:
+#   - ref: https://www.rfc-editor.org/rfc/rfc2923
+#     description: TCP problems with path MTU discovery
+#   - ref: https://www.rfc-editor.org/rfc/rfc6691
+#     description: how the MSS follows from the MTU
+#   - ref: https://docs.tigera.io/calico/latest/networking/configuring/mtu
+#     description: which MTU each kind of tunnel leaves for Pods, and how to set it
+# custom:
+#   id: path-mtu-mismatch
+#   category: large-packet-loss
+#   scope: cluster
+#   severity: critical
+#   needs: [links, routes, addresses]
+#   explains: [large-packet-loss, slow-connections]
+#   causes: []
+package netcause.rules.large_packet_loss.path_mtu_mismatch
+
+import data.netcause.lib.address
+import data.netcause.lib.kubernetes
+import data.netcause.lib.mss
+import data.netcause.lib.mtu
+import data.netcause.lib.mtu_fix
+import data.netcause.lib.text
+
+finding contains f if {
+	most := max([fault.excess | some fault in _faults])
+	worst := [fault | some fault in _faults; fault.excess == most][0]
+
+	f := {
+		"affects": {node | some fault in _faults; some node in [fault.end.node, fault.way.node]},
+		"severity": _severity(worst),
+		"message": sprintf(
+			"Pods on %s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: large requests vanish.",
+			[
+				text.names({fault.end.node | some fault in _faults}),
+				worst.size,
+				worst.size - 40,
+				worst.way.tunnel.ifname,
+				worst.way.node,
+				worst.way.mtu,
+			],
+		),
+		"evidence": array.flatten([
+			worst.end.facts,
+			worst.way.facts,
+			[client.fact | some client in text.few(_clients)],
+		]),
+		"fix": mtu_fix.fix(worst, _clients, input.cluster),
+		"verify": sprintf(
+			"ping -M do -s %d to a Pod of another node passes, and so does a large request",
+			[worst.way.mtu - 28],
+		),
+	}
+}
+
+ruled_out contains {
+	"message": "no tunnel that was read has a route to Pods of another node",
+	"evidence": [],
+} if {
+	count(_ways) == 0
+}
+
+ruled_out contains {
+	"message": "what Pods let a sender use fits through the tunnels, or a rule clamps the MSS to what does",
+	"evidence": array.flatten([
+		[end.facts[0] | some end in text.few(_largest_ends)],
+		[fact | some way in text.few(_ways); some fact in way.facts],
+		[clamp.fact | some way in text.few(_ways); some clamp in mss.clamps(way.node, way)],
+	]),
+} if {
+	count(_ways) > 0
+	count(_ends) > 0
+	count(_faults) == 0
+}
+
+unexamined contains {"group": "namespaces", "reason": "no Pod's device was seen on a node with a tunnel"} if {
+	count(_ways) > 0
+	count(_ends) == 0
+}
+
+_ways := [way |
+	some node in input.nodes
+	some way in mtu.ways(node, input.cluster)
+]
+
+# _ends are, by node, the Pods' devices.
+_ends[node.name] := ends if {
+	some node in input.nodes
+	not node.name in _names_outside
+	ends := mtu.pods(node)
+	count(ends) > 0
+}
+
+# One end for each node is enough: the one that allows most.
+_largest[name] := [end | some end in ends; end.mtu == largest][0] if {
+	some name, ends in _ends
+	largest := max([end.mtu | some end in ends])
+}
+
+_largest_ends := [end | some end in _largest]
+
+# _faults are the pairs of a Pod and another node's tunnel on the way to it where the largest packet that both the
+# sender and the Pod allow does not fit.
+_faults := [fault |
+	some end in _largest_ends
+	some way in _ways_to(end)
+	size := min([end.mtu, _largest_sent(way)])
+	size > way.mtu
+	not _clamped(way, end)
+	fault := {"end": end, "way": way, "size": size, "excess": size - way.mtu}
+]
+
+# Of one node alone, its own tunnel stands for those of its peers: a cluster has one setting.
+_ways_to(end) := others if {
+	others := [way | some way in _ways; way.node != end.node]
+	count(others) > 0
+} else := _ways
+
+# The largest packet that comes to a tunnel: by the link below it from anywhere, from a Pod of its node, or from a client
+# that is known.
+_largest_sent(way) := max(array.flatten([
+	[link.mtu | some link in way.below],
+	[end.mtu | some end in _largest_ends; end.node == way.node],
+	[client.mtu | some client in _clients],
+]))
+
+_clamped(way, end) if {
+	some node in {way.node, end.node}
+	some clamp in mss.clamps(node, way)
+	clamp.size <= way.mtu
+}
+
+# _clients are machines outside the cluster, each with the device by which it comes to a node.
+_clients := [client |
+	some node in _outside
+	answer := netcause.route(node.name, _node_address)
+	answer.status == "route"
+	some link in node.links
+	link.ifname == answer.route.dev
+	client := {
+		"node": node.name,
+		"dev": link.ifname,
+		"mtu": min(array.concat([link.mtu], [answer.route.mtu | answer.route.mtu])),
+		"fact": mtu.fact(node, link),
+	}
+]
+
+_outside := [node |
+	some node in input.nodes
+	node.links
+	not kubernetes.is_node(node)
+	not node.name in _names_with_ways
+]
+
+_names_outside contains node.name if some node in _outside
+
+_names_with_ways contains way.node if some way in _ways
+
+# _node_address is an address of a node below its tunnel: a client's way to it stands for its way to all.
+_node_address := [a.local |
+	some way in _ways
+	some link in way.below
+	some node in input.nodes
+	node.name == way.node
+	some a in address.ipv4(node, link.ifname)
+][0]
+
+# Where each client that is known stays within what the tunnel carries, only others can lose packets.
+_severity(fault) := "warning" if {
+	count(_clients) > 0
+	every client in _clients {
+		client.mtu <= fault.way.mtu
+	}
+} else := "critical"

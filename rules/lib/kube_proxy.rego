@@ -1,0 +1,146 @@
+# METADATA
+# description: Who turns Service addresses into Pod addresses on a node.
+package netcause.lib.kube_proxy
+
+import data.netcause.lib.kubernetes
+import data.netcause.lib.scheduling
+
+# daemonsets are those that run kube-proxy.
+daemonsets(cluster) := [daemonset |
+	some daemonset in cluster.daemonsets
+	_is_daemonset(daemonset)
+]
+
+_is_daemonset(daemonset) if daemonset.metadata.name == "kube-proxy"
+
+_is_daemonset(daemonset) if _runs_kube_proxy(daemonset.spec.template.spec)
+
+# pods are kube-proxy's: of a DaemonSet or static ones.
+pods(cluster) := [pod |
+	owners := _owners(cluster)
+	some pod in cluster.pods
+	_is_pod(pod, owners)
+]
+
+# pods_for are those on a node or meant for it. Of a large cluster's Pods most are told apart by their nodeName alone.
+pods_for(cluster, node) := [pod |
+	owners := _owners(cluster)
+	some pod in array.concat(
+		[bound | some bound in cluster.pods; bound.spec.nodeName == node],
+		[unbound | some unbound in cluster.pods; not unbound.spec.nodeName; scheduling.target_node(unbound) == node],
+	)
+	_is_pod(pod, owners)
+]
+
+_owners(cluster) := {kubernetes.name(daemonset) | some daemonset in daemonsets(cluster)}
+
+_is_pod(pod, owners) if {
+	some owner in pod.metadata.ownerReferences
+	sprintf("%s/%s", [pod.metadata.namespace, owner.name]) in owners
+}
+
+_is_pod(pod, _) if pod.metadata.labels["k8s-app"] == "kube-proxy"
+
+_is_pod(pod, _) if pod.metadata.labels.component == "kube-proxy"
+
+_is_pod(pod, _) if _runs_kube_proxy(pod.spec)
+
+_runs_kube_proxy(spec) if {
+	some container in spec.containers
+	regex.match(`(^|/)kube-proxy(-[a-z0-9]+)?([:@]|$)`, container.image)
+}
+
+_runs_kube_proxy(spec) if {
+	some container in spec.containers
+	some word in array.concat(object.get(container, "command", []), object.get(container, "args", []))
+	regex.match(`(^|[/ ])kube-proxy( |$)`, word)
+}
+
+# state is a Pod's phase with the reasons that its status gives.
+state(pod) := concat(": ", array.concat([object.get(pod.status, "phase", "no phase")], _reasons(pod)))
+
+_reasons(pod) := array.flatten([
+	[pod.status.reason | pod.status.reason],
+	[trim_suffix(object.get(condition, "message", object.get(condition, "reason", "not scheduled")), ".") |
+		some condition in pod.status.conditions
+		_disturbs(condition)
+	],
+	[container.state[kind].reason |
+		some container in pod.status.containerStatuses
+		some kind in ["waiting", "terminated"]
+	],
+])
+
+_disturbs(condition) if {
+	condition.type == "PodScheduled"
+	condition.status == "False"
+}
+
+_disturbs(condition) if {
+	condition.type == "DisruptionTarget"
+	condition.status == "True"
+}
+
+pod_fact(pod) := {
+	"fact": sprintf("Pod %s for %s", [kubernetes.name(pod), scheduling.target_node(pod)]),
+	"value": state(pod),
+	"source": pod.source,
+}
+
+# process is the fact that kube-proxy, or a program that contains it, runs on a node.
+process(node) := [fact |
+	some process in node.processes
+	process.hostNetwork
+	_contains_kube_proxy(process)
+	fact := _process_fact(process)
+][0]
+
+_contains_kube_proxy(process) if process.comm in {"kube-proxy", "kubelite", "k3s", "k3s-agent", "k3s-server"}
+
+_contains_kube_proxy(process) if {
+	process.comm == "hyperkube"
+	some word in process.args
+	word in {"proxy", "kube-proxy"}
+}
+
+_process_fact(process) := {
+	"fact": "process",
+	"value": sprintf("%s, pid %d", [concat(" ", object.get(process, "args", [process.comm])), process.pid]),
+	"source": process.source,
+}
+
+# embedded is the fact that kube-proxy is part of the node's kubelet: it writes its rules, and has no Pod.
+embedded(node) := {
+	"fact": sprintf("kubelet of Node %s, kube-proxy is part of it", [node.name]),
+	"value": version,
+	"source": node.object.source,
+} if {
+	version := node.object.status.nodeInfo.kubeletVersion
+	contains(version, "+k3s")
+}
+
+# replacement is the fact that something else serves Services on a node, without any of kube-proxy's rules.
+replacement(cluster, node) := array.flatten([
+	[{"fact": "kube-proxy-replacement of ConfigMap cilium-config", "value": value, "source": config.source} |
+		some config in cluster.configmaps
+		config.metadata.name == "cilium-config"
+		value := config.data["kube-proxy-replacement"]
+		value in {"true", "strict"}
+	],
+	[{"fact": "DaemonSet that serves Services", "value": kubernetes.name(daemonset), "source": daemonset.source} |
+		some daemonset in cluster.daemonsets
+		daemonset.metadata.name in {"ovnkube-node", "kube-router"}
+		not _leaves_services(daemonset)
+	],
+	[_process_fact(process) |
+		some process in node.processes
+		process.hostNetwork
+		process.comm == "kube-router"
+		not "--run-service-proxy=false" in object.get(process, "args", [])
+	],
+])[0]
+
+_leaves_services(daemonset) if {
+	some container in daemonset.spec.template.spec.containers
+	"--run-service-proxy=false" in array.concat(object.get(container, "command", []), object.get(container, "args", []))
+}

@@ -1,0 +1,60 @@
+# METADATA
+# description: Nodes and Pods as the API server knows them. Fields that an object lacks say nothing.
+package netcause.lib.kubernetes
+
+# internal_ips are the addresses by which the cluster knows a Node.
+internal_ips(api_node) := [a.address |
+	some a in api_node.status.addresses
+	a.type == "InternalIP"
+]
+
+internal_ip_fact(api_node) := {
+	"fact": sprintf("InternalIP of Node %s", [api_node.metadata.name]),
+	"value": concat(", ", internal_ips(api_node)),
+	"source": api_node.source,
+}
+
+# not_ready says that a Node's or Pod's condition denies it: one without conditions counts as ready.
+not_ready(it) if {
+	some condition in it.status.conditions
+	condition.type == "Ready"
+	condition.status != "True"
+}
+
+leaving(it) if it.metadata.deletionTimestamp
+
+running_and_ready(pod) if {
+	pod.status.phase == "Running"
+	not leaving(pod)
+	not not_ready(pod)
+}
+
+# pod_cidrs are a Node's ranges of Pod addresses.
+pod_cidrs(api_node) := api_node.spec.podCIDRs
+
+pod_cidrs(api_node) := [api_node.spec.podCIDR] if {
+	not api_node.spec.podCIDRs
+	api_node.spec.podCIDR
+}
+
+# is_node says whether a machine takes part in a cluster as a node.
+is_node(node) if node.object
+
+is_node(node) if {
+	some process in node.processes
+	process.comm in {"kubelet", "kubelite", "k3s", "k3s-agent", "k3s-server", "rke2", "hyperkube"}
+	process.hostNetwork
+}
+
+# is_no_node says that it does not: what would show it was read.
+is_no_node(node, cluster) if {
+	cluster.nodes
+	not is_node(node)
+}
+
+is_no_node(node, _) if {
+	node.processes
+	not is_node(node)
+}
+
+name(it) := sprintf("%s/%s", [it.metadata.namespace, it.metadata.name])

@@ -1,0 +1,87 @@
+# METADATA
+# description: What brings the MTUs along a path together.
+package netcause.lib.mtu_fix
+
+import data.netcause.lib.tunnel
+
+# fix is for a fault of a way (what carries less) and an end (what allows more), and for the clients that are known.
+fix(fault, clients, cluster) := {
+	"summary": sprintf("One MTU along the whole path: %d for clients and Pods, or a tunnel that carries %d", [
+		fault.way.mtu,
+		fault.size,
+	]),
+	"steps": array.flatten([_lower_clients(fault, clients), _lower_pods(fault, cluster), _raise(fault, cluster)]),
+}
+
+_lower_clients(fault, clients) := [step |
+	some client in clients
+	client.mtu > fault.way.mtu
+	step := {
+		"node": client.node,
+		"run": sprintf("ip link set dev %s mtu %d", [client.dev, fault.way.mtu]),
+		"why": "helps this client at once; write it into its link's configuration file too. What follows helps all clients",
+	}
+]
+
+_lower_pods(fault, cluster) := array.concat(_set_mtu(fault, cluster, fault.way.mtu), [{
+	"cluster": true,
+	"edit": "restart the Pods, a workload at a time (kubectl rollout restart): a device keeps the MTU it was made with",
+}])
+
+# The other way round, in words: nobody should run both.
+_raise(fault, cluster) := {
+	"cluster": true,
+	"edit": sprintf("or, instead of lowering anything, where all links and switches between the nodes carry %d bytes: %s", [
+		needed,
+		concat("; ", array.concat(
+			[sprintf("on every node ip link set dev %s mtu %d", [link.ifname, needed]) |
+				some link in fault.way.below
+				link.mtu < needed
+			],
+			[words |
+				fault.way.tunnel.mtu < fault.size
+				some step in _set_mtu(fault, cluster, fault.size)
+				some kind in ["patch", "run", "edit"]
+				words := step[kind]
+			],
+		)),
+	]),
+} if {
+	needed := fault.size + tunnel.overhead[fault.way.tunnel.kind]
+}
+
+# _set_mtu are the steps that set the MTU of the network plugin, for its tunnels and its Pods.
+_set_mtu(fault, cluster, size) := [{"cluster": true, "patch": _patch_installation(size)}] if {
+	_is_calico(fault)
+	_has_operator(cluster)
+} else := [
+	{
+		"cluster": true,
+		"patch": sprintf(
+			`kubectl -n kube-system patch configmap calico-config --type merge -p '{"data":{"veth_mtu":"%d"}}'`,
+			[size],
+		),
+		"why": sprintf("where Tigera's operator installed Calico: %s", [_patch_installation(size)]),
+	},
+	{"cluster": true, "run": "kubectl -n kube-system rollout restart daemonset/calico-node"},
+] if {
+	_is_calico(fault)
+} else := [{
+	"cluster": true,
+	"edit": sprintf("set the MTU of the network plugin to %d and restart its agent (%s)", [
+		size,
+		`flannel: "MTU" in the Backend of net-conf.json; a bridge plugin: "mtu" of its file in /etc/cni/net.d`,
+	]),
+}]
+
+_patch_installation(size) := sprintf(
+	`kubectl patch installation default --type merge -p '{"spec":{"calicoNetwork":{"mtu":%d}}}'`,
+	[size],
+)
+
+_is_calico(fault) if regex.match(`^(tunl0|vxlan\.calico|wireguard\.cali)$`, fault.way.tunnel.ifname)
+
+_has_operator(cluster) if {
+	some daemonset in cluster.daemonsets
+	daemonset.metadata.namespace == "calico-system"
+}

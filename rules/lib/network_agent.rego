@@ -1,0 +1,37 @@
+# METADATA
+# description: The agent that programs the Pod network on a node, such as flanneld and calico-node.
+package netcause.lib.network_agent
+
+# restart is the step that restarts a node's agent: it then publishes its address and writes its routes anew.
+restart(node, cluster) := object.union(_step(node, cluster), {"why": "it publishes its address and writes its routes anew when it starts"})
+
+_step(node, cluster) := {
+	"cluster": true,
+	"run": sprintf("kubectl -n %s delete pod %s", [pod.metadata.namespace, pod.metadata.name]),
+} if {
+	pod := _pods(node, cluster)[0]
+} else := {"node": node.name, "run": sprintf("systemctl restart %s", [comm])} if {
+	cluster.pods
+	comm := _processes(node)[0]
+} else := {
+	"cluster": true,
+	"run": sprintf("kubectl delete pod -A -l %s --field-selector spec.nodeName=%s", [selector, node.name]),
+} if {
+	some annotation, selector in {
+		"flannel.alpha.coreos.com/public-ip": "app=flannel",
+		"projectcalico.org/IPv4Address": "k8s-app=calico-node",
+	}
+	node.object.metadata.annotations[annotation]
+} else := {"node": node.name, "edit": "restart the network agent (flanneld, calico-node …)"}
+
+_pods(node, cluster) := [pod |
+	some pod in cluster.pods
+	pod.spec.nodeName == node.name
+	regex.match(`^(kube-flannel|flannel|canal|calico-node|kube-router)-`, pod.metadata.name)
+]
+
+_processes(node) := [process.comm |
+	some process in node.processes
+	process.hostNetwork
+	process.comm in {"flanneld", "calico-node", "kube-router"}
+]

@@ -1,0 +1,147 @@
+# METADATA
+# title: A node has no route to another node's Pods
+# description: >-
+#   Each node needs a way to every other node's range of Pod addresses. Where the route is missing, packets to those Pods
+#   follow the default route out of the cluster, and answers to them are lost the same way.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/cluster-administration/networking/
+#     description: every Pod reaches every other Pod without NAT
+#   - ref: https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md
+#     description: the backends of flannel, and which of them write routes
+# custom:
+#   id: pod-network-route-missing
+#   category: network-unreachable
+#   scope: node
+#   severity: critical
+#   needs: [routes, cluster.nodes]
+#   explains: [network-unreachable, service-unreachable, dns-failure]
+#   causes: []
+package netcause.rules.network_unreachable.pod_network_route_missing
+
+import data.netcause.lib.kubernetes
+import data.netcause.lib.network_agent
+import data.netcause.lib.pod_network
+import data.netcause.lib.text
+
+finding contains f if {
+	_kept_by_node
+	count(_astray) > 0
+
+	f := {
+		"affects": ({input.node.name} | {way.peer.metadata.name | some way in _astray}),
+		"message": sprintf("%s has no route to the Pods of %s.", [
+			input.node.name,
+			text.names({sprintf("%s (%s)", [way.peer.metadata.name, way.cidr]) | some way in _astray}),
+		]),
+		"evidence": array.concat(
+			[fact |
+				some way in text.few(_astray)
+				some fact in [_cidr_fact(way), _route_fact(way)]
+			],
+			[_kept_by_node],
+		),
+		"fix": {
+			"summary": "Let the network agent write its routes again",
+			"steps": [network_agent.restart(input.node, input.cluster)],
+		},
+		"verify": sprintf("ip route get %s on %s leaves by the tunnel or by the address of %s", [
+			_astray[0].address,
+			input.node.name,
+			_astray[0].peer.metadata.name,
+		]),
+	}
+}
+
+ruled_out contains {
+	"message": "it has a route to the Pods of every other node that is alive",
+	"evidence": [_route_fact(way) | some way in text.few(_ways)],
+} if {
+	_kept_by_node
+	count(_astray) == 0
+	count(_unknown) == 0
+}
+
+ruled_out contains {"message": "it is no Node of the cluster", "evidence": []} if not input.node.object
+
+ruled_out contains {
+	"message": "nothing shows that the nodes themselves keep routes to podCIDRs: Calico, eBPF or a cloud's own routes",
+	"evidence": [],
+} if {
+	input.node.object
+	not _kept_by_node
+}
+
+unexamined contains {"group": "rules", "reason": way.answer.detail} if {
+	_kept_by_node
+	some way in _unknown
+}
+
+_kept_by_node := pod_network.kept_by_node(input.node, input.cluster, input.peers) if input.node.object
+
+# _ways are the node's routes to the Pods of each other Node that is alive.
+_ways := [way |
+	some peer in input.cluster.nodes
+	peer.metadata.name != input.node.name
+	_alive(peer)
+	some cidr in pod_network.ipv4_ranges(peer)
+	address := _first_address(cidr)
+	way := {
+		"peer": peer,
+		"cidr": cidr,
+		"address": address,
+		"answer": netcause.route(input.node.name, address),
+	}
+]
+
+_alive(api_node) if {
+	not kubernetes.not_ready(api_node)
+	not kubernetes.leaving(api_node)
+	not api_node.metadata.labels.type == "virtual-kubelet"
+}
+
+_astray := [way | some way in _ways; _leads_nowhere(way)]
+
+_unknown := [way | some way in _ways; way.answer.status == "unknown"]
+
+_leads_nowhere(way) if way.answer.status == "none"
+
+_leads_nowhere(way) if {
+	way.answer.status == "route"
+	way.answer.route.dst == "0.0.0.0/0"
+}
+
+_leads_nowhere(way) if {
+	way.answer.status == "route"
+	way.answer.route.type in {"blackhole", "unreachable", "prohibit"}
+}
+
+# flannel writes a route for each range: a shorter prefix by another device is somebody else's.
+_leads_nowhere(way) if {
+	way.answer.status == "route"
+	pod_network.flannel_backend(input.node) in {"vxlan", "host-gw", "wireguard"}
+	_prefixlen(way.answer.route.dst) < _prefixlen(way.cidr)
+	not startswith(object.get(way.answer.route, "dev", ""), "flannel")
+}
+
+_prefixlen(cidr) := to_number(split(cidr, "/")[1])
+
+# The bridge of a node's range has its first address: the one after the network's own.
+_first_address(cidr) := sprintf("%s.%d", [concat(".", array.slice(bytes, 0, 3)), to_number(bytes[3]) + 1]) if {
+	bytes := split(split(cidr, "/")[0], ".")
+}
+
+_cidr_fact(way) := {
+	"fact": sprintf("podCIDR of Node %s", [way.peer.metadata.name]),
+	"value": way.cidr,
+	"source": way.peer.source,
+}
+
+_route_fact(way) := {
+	"fact": sprintf("route of %s to %s", [input.node.name, way.address]),
+	"value": _shown(way.answer),
+	"source": object.get(way.answer, ["route", "source"], "ip route show table all"),
+}
+
+_shown(answer) := pod_network.shown(answer.route) if {
+	answer.route
+} else := "none"

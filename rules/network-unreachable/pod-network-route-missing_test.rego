@@ -1,0 +1,175 @@
+package netcause.rules.network_unreachable.pod_network_route_missing_test
+
+import data.netcause.rules.network_unreachable.pod_network_route_missing as rule
+
+flannel_node(name, cidr) := {
+	"metadata": {"name": name, "annotations": {"flannel.alpha.coreos.com/backend-type": "vxlan"}},
+	"spec": {"podCIDR": cidr, "podCIDRs": [cidr]},
+	"status": {},
+	"source": "nodes.json",
+}
+
+plain_node(name, cidr) := {"metadata": {"name": name}, "spec": {"podCIDR": cidr}, "source": "nodes.json"}
+
+n1 := flannel_node("n1", "10.244.1.0/24")
+
+n2 := flannel_node("n2", "10.244.2.0/24")
+
+n3 := flannel_node("n3", "10.244.3.0/24")
+
+of_n1(api_nodes) := {
+	"node": {"name": "n1", "object": api_nodes[0], "routes": [], "status": {}},
+	"peers": [],
+	"cluster": {"nodes": api_nodes},
+}
+
+tunnelled := {"status": "route", "route": {
+	"type": "unicast",
+	"dst": "10.244.2.0/24",
+	"via": "10.244.2.0",
+	"dev": "flannel.1",
+	"source": "ip route show table all",
+}}
+
+default_route := {"status": "route", "route": {
+	"type": "unicast",
+	"dst": "0.0.0.0/0",
+	"via": "192.0.2.1",
+	"dev": "eth0",
+	"source": "ip route show table all",
+}}
+
+none := {"status": "none", "detail": "no table has a route"}
+
+ruled_out_only if {
+	count(rule.finding) == 0
+	count(rule.unexamined) == 0
+	count(rule.ruled_out) == 1
+}
+
+test_found_no_route if {
+	found := rule.finding with input as of_n1([n1, n2]) with netcause.route as none
+	count(found) == 1
+	some f in found
+	f.message == "n1 has no route to the Pods of n2 (10.244.2.0/24)."
+	f.affects == {"n1", "n2"}
+	{[e.value, e.source] | some e in f.evidence} == {
+		["10.244.2.0/24", "nodes.json"],
+		["none", "ip route show table all"],
+		["vxlan", "nodes.json"],
+	}
+	f.verify == "ip route get 10.244.2.1 on n1 leaves by the tunnel or by the address of n2"
+}
+
+test_found_default_route_alone if {
+	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as default_route
+	"default via 192.0.2.1 dev eth0" in {e.value | some e in f.evidence}
+}
+
+test_found_unreachable if {
+	every type in ["unreachable", "blackhole", "prohibit"] {
+		answer := {"status": "route", "route": {"type": type, "dst": "10.244.2.0/24", "source": "ip route"}}
+		some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer
+		sprintf("%s 10.244.2.0/24", [type]) in {e.value | some e in f.evidence}
+	}
+}
+
+test_found_wider_route_of_somebody_else if {
+	answer := {"status": "route", "route": {"type": "unicast", "dst": "10.0.0.0/8", "via": "192.0.2.254", "dev": "eth1", "source": "ip route"}}
+	count(rule.finding) == 1 with input as of_n1([n1, n2]) with netcause.route as answer
+}
+
+only_to_n2("n1", address) := object.get({"10.244.2.1": tunnelled}, address, none)
+
+test_found_one_of_several if {
+	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as only_to_n2
+	f.affects == {"n1", "n3"}
+}
+
+test_found_one_finding_for_all_peers if {
+	peers := [flannel_node(sprintf("p%02d", [i]), sprintf("10.244.%d.0/24", [i])) | some i in numbers.range(10, 60)]
+	found := rule.finding with input as of_n1(array.concat([n1], peers)) with netcause.route as none
+	count(found) == 1
+	some f in found
+	contains(f.message, "and 47 more")
+}
+
+test_found_without_conditions_and_with_podcidr_alone if {
+	bare := {"metadata": {"name": "n2"}, "spec": {"podCIDR": "10.244.2.0/24"}, "source": "nodes.json"}
+	count(rule.finding) == 1 with input as of_n1([n1, bare]) with netcause.route as none
+}
+
+test_found_both_families if {
+	dual := object.union(n2, {"spec": {"podCIDRs": ["fd00:10:244:2::/64", "10.244.2.0/24"]}})
+	count(rule.finding) == 1 with input as of_n1([n1, dual]) with netcause.route as none
+}
+
+test_found_unannotated_nodes_that_keep_other_routes if {
+	kept := [{"dst": "10.244.2.0/24", "via": "192.0.2.2", "dev": "eth0", "source": "ip route"}]
+	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24"), plain_node("n3", "10.244.3.0/24")]
+	some f in rule.finding with input as object.union(of_n1(nodes), {"node": {"routes": kept}}) with netcause.route as only_to_n2
+	f.affects == {"n1", "n3"}
+}
+
+test_found_unannotated_node_that_a_peer_has_a_route_to if {
+	peer := {"name": "n2", "routes": [{"dst": "10.244.1.0/24", "via": "192.0.2.1", "dev": "eth0", "source": "ip route"}]}
+	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24")]
+	count(rule.finding) == 1 with input as object.union(of_n1(nodes), {"peers": [peer]}) with netcause.route as none
+}
+
+test_found_restarts_flannel if {
+	flannel := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/public-ip": "192.0.2.1"}}})
+	some f in rule.finding with input as of_n1([flannel, n2]) with netcause.route as none
+	f.fix.steps[0].run == "kubectl delete pod -A -l app=flannel --field-selector spec.nodeName=n1"
+}
+
+test_ruled_out_routes_are_there if {
+	ruled_out_only with input as of_n1([n1, n2]) with netcause.route as tunnelled
+	some r in rule.ruled_out with input as of_n1([n1, n2]) with netcause.route as tunnelled
+	r.evidence[0].value == "10.244.2.0/24 via 10.244.2.0 dev flannel.1"
+}
+
+test_ruled_out_one_route_for_all_of_flannels_udp if {
+	udp := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/backend-type": "udp"}}})
+	answer := {"status": "route", "route": {"type": "unicast", "dst": "10.244.0.0/16", "dev": "flannel0", "source": "ip route"}}
+	ruled_out_only with input as of_n1([udp, n2]) with netcause.route as answer
+}
+
+test_ruled_out_own_range_alone if {
+	ruled_out_only with input as of_n1([n1]) with netcause.route as none
+}
+
+test_ruled_out_peer_leaves_or_is_not_ready if {
+	every change in [
+		{"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}},
+		{"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}},
+		{"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
+		{"metadata": {"labels": {"type": "virtual-kubelet"}}},
+	] {
+		ruled_out_only with input as of_n1([n1, object.union(n2, change)]) with netcause.route as none
+	}
+}
+
+test_ruled_out_peer_without_range if {
+	ruled_out_only with input as of_n1([n1, object.remove(n2, ["spec"])]) with netcause.route as none
+}
+
+test_ruled_out_routes_of_others if {
+	calico_block := [{"dst": "10.244.2.0/26", "via": "192.0.2.2", "dev": "tunl0", "source": "ip route"}]
+	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24")]
+	ruled_out_only with input as object.union(of_n1(nodes), {"node": {"routes": calico_block}}) with netcause.route as default_route
+	ruled_out_only with input as of_n1(nodes) with netcause.route as default_route
+	cloud := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/backend-type": "alloc"}}})
+	ruled_out_only with input as of_n1([cloud, n2]) with netcause.route as default_route
+}
+
+test_ruled_out_machine_that_is_no_node if {
+	client := {"node": {"name": "client", "routes": [], "status": {}}, "peers": [], "cluster": {"nodes": [n1, n2]}}
+	ruled_out_only with input as client with netcause.route as default_route
+}
+
+test_unexamined_policy_rule if {
+	answer := {"status": "unknown", "detail": "policy rule 100 looks at more than the destination"}
+	rule.unexamined == {{"group": "rules", "reason": answer.detail}} with input as of_n1([n1, n2]) with netcause.route as answer
+	count(rule.ruled_out) == 0 with input as of_n1([n1, n2]) with netcause.route as answer
+}
