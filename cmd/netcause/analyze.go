@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netcause/netcause/collectors/bundle"
+	"github.com/netcause/netcause/engine/facts"
+)
+
+func newAnalyzeCommand() *cobra.Command {
+	var (
+		verdict verdict
+		limits  bundle.Limits
+		timeout time.Duration
+	)
+	cmd := &cobra.Command{
+		Use:   "analyze PATH...",
+		Short: "Find the root cause in bundles",
+		Long: `Read bundles, files or unpacked folders, as one incident, and print the same diagnosis that
+diagnose would have printed where they were collected. Bundles are read as what a stranger sent:
+nothing is unpacked to disk, and their size is bounded.
+
+Exit status: 0 nothing found, 1 a root cause at or above --fail-level, 2 it could not be done.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return verdict.judge(ctx, cmd.OutOrStdout(), func(ctx context.Context) (*facts.Snapshot, error) {
+				return bundle.Read(ctx, paths, limits)
+			})
+		},
+	}
+	verdict.flags(cmd)
+	f := cmd.Flags()
+	f.DurationVar(&timeout, "timeout", 10*time.Minute, "give up after this time")
+	f.Int64Var(&limits.FileSize, "max-file-size", 0, "largest file in a bundle, in `BYTES`; default 512 MiB")
+	f.Int64Var(&limits.TotalSize, "max-total-size", 0, "size of everything unpacked, in `BYTES`; default 2 GiB")
+	f.IntVar(&limits.Files, "max-files", 0, "`NUMBER` of files of all bundles; default 200000")
+	f.Int64Var(&limits.Ratio, "max-ratio", 0, "how many `TIMES` its size an archive may unpack to; default 200")
+	return cmd
+}

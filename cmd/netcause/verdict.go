@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"github.com/netcause/netcause/engine"
+	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/engine/report"
+	"github.com/netcause/netcause/rules"
+)
+
+// maxWidth is the widest text, in columns, that is still read at a glance.
+const maxWidth = 100
+
+// verdict is how to judge a snapshot and print what comes of it: the flags that diagnose and analyze share.
+type verdict struct {
+	symptoms  []string
+	rules     []string
+	output    string
+	failLevel string
+	strict    bool
+	ruledOut  bool
+}
+
+func (v *verdict) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&v.symptoms, "symptom", nil, "`ID` of what is seen, for example dns-failure; what explains it comes first (repeatable)")
+	f.StringArrayVar(&v.rules, "rules", nil, "`DIR` with rules of your own (repeatable)")
+	f.StringVarP(&v.output, "output", "o", "text", "`FORMAT`: text or json")
+	f.StringVar(&v.failLevel, "fail-level", "warning", "exit with 1 from this `SEVERITY` on: info, warning or critical")
+	f.BoolVar(&v.strict, "strict", false, "exit with 2 where a rule could not be examined")
+	f.BoolVar(&v.ruledOut, "ruled-out", false, "list everything that was ruled out, not only what looks like the fault")
+	_ = cmd.MarkFlagDirname("rules")
+	_ = cmd.RegisterFlagCompletionFunc("symptom", cobra.FixedCompletions(symptomIDs(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("fail-level", cobra.FixedCompletions([]string{"info", "warning", "critical"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func symptomIDs() []string { return slices.Sorted(maps.Keys(engine.Symptoms)) }
+
+// check finds words that mean nothing before any work is done.
+func (v *verdict) check() error {
+	if v.output != "text" && v.output != "json" {
+		return fmt.Errorf("--output %s: it is text or json", v.output)
+	}
+	if _, err := engine.ParseSeverity(v.failLevel); err != nil {
+		return fmt.Errorf("--fail-level: %w", err)
+	}
+	for _, id := range v.symptoms {
+		if _, ok := engine.Symptoms[id]; !ok {
+			return fmt.Errorf("--symptom %s: it is one of %s", id, strings.Join(symptomIDs(), ", "))
+		}
+	}
+	return nil
+}
+
+// judge gets a snapshot and compiles the rules side by side, diagnoses, and prints.
+func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.Context) (*facts.Snapshot, error)) error {
+	start := time.Now()
+	if err := v.check(); err != nil {
+		return err
+	}
+	library, err := loadRules(v.rules)
+	if err != nil {
+		return err
+	}
+	var (
+		snapshot *facts.Snapshot
+		compiled *engine.Engine
+	)
+	group, together := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		compiled, err = library.Compile(together)
+		return err
+	})
+	group.Go(func() (err error) {
+		snapshot, err = get(together)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, id := range v.symptoms {
+		if !slices.Contains(snapshot.Symptoms, id) {
+			snapshot.Symptoms = append(snapshot.Symptoms, id)
+		}
+	}
+	diagnosis, err := compiled.Diagnose(ctx, snapshot)
+	if err != nil {
+		return err
+	}
+	if err := v.print(stdout, diagnosis, library, time.Since(start)); err != nil {
+		return fmt.Errorf("print the diagnosis: %w", err)
+	}
+	return v.status(diagnosis)
+}
+
+func (v *verdict) print(stdout io.Writer, d *engine.Diagnosis, library *engine.Library, elapsed time.Duration) error {
+	if v.output == "json" {
+		return report.JSON(stdout, d)
+	}
+	options := report.TextOptions{Width: maxWidth, RuledOut: v.ruledOut, Elapsed: elapsed, Rules: library.Rules()}
+	if file, ok := stdout.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		options.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			options.Width = min(width, maxWidth)
+		}
+	}
+	return report.Text(stdout, d, options)
+}
+
+// status is the exit status of a diagnosis.
+func (v *verdict) status(d *engine.Diagnosis) error {
+	for _, root := range d.RootCauses {
+		if root.Severity.AtLeast(engine.Severity(v.failLevel)) {
+			return &statusError{status: exitRootCause}
+		}
+	}
+	if v.strict && len(d.NotExamined)+len(d.FailedRules) > 0 {
+		return &statusError{status: exitNotDone}
+	}
+	return nil
+}
+
+// loadRules reads the built-in rules and those of the folders.
+func loadRules(folders []string) (*engine.Library, error) {
+	library, err := engine.Load(rules.FS)
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range folders {
+		info, err := os.Stat(folder)
+		if err != nil {
+			return nil, fmt.Errorf("--rules: %w", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("--rules %s: it is no folder", folder)
+		}
+		if err := library.AddCustom(os.DirFS(folder), filepath.Clean(folder)); err != nil {
+			return nil, err
+		}
+	}
+	return library, nil
+}
