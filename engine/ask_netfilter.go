@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -119,7 +120,9 @@ type serviceMissing struct {
 }
 
 type serviceExample struct {
-	Service   string     `json:"service"`
+	Service string `json:"service"`
+	// Way is the chains, and the endpoint of the first way through them: "KUBE-SERVICES -> … -> DNAT 10.233.65.46:5000".
+	Way       string     `json:"way"`
 	Endpoints []string   `json:"endpoints"`
 	Evidence  []Evidence `json:"evidence"`
 }
@@ -196,12 +199,24 @@ func (a *serviceRulesAnswer) exemplify(r *ruleset, name string, service *facts.S
 		return
 	}
 	answer := r.pathAnswer(path)
-	example := serviceExample{name, answer.Endpoints, answer.Evidence}
+	example := serviceExample{name, wayOf(path), answer.Endpoints, answer.Evidence}
 	if full {
 		a.Examples[maxExamples-1] = example
 		return
 	}
 	a.Examples = append(a.Examples, example)
+}
+
+// wayOf is a translated path in a line, from kube-proxy's first chain on.
+func wayOf(path netfilter.Path) string {
+	first := path.Endpoints[0]
+	var chains []string
+	for _, hop := range slices.Concat(path.Hops, first.Hops) {
+		if chain := hop.Chain; chain != "PREROUTING" && chain != "OUTPUT" && !slices.Contains(chains, chain) {
+			chains = append(chains, chain)
+		}
+	}
+	return strings.Join(append(chains, "DNAT "+first.Addr.String()), " -> ")
 }
 
 type ruleAnswer struct {

@@ -142,6 +142,9 @@ func TestAskServices(t *testing.T) {
 	if diff := cmp.Diff(want, way); diff != "" {
 		t.Errorf("way (-want +got):\n%s", diff)
 	}
+	if got, want := answer.Examples[0].Way, "KUBE-SERVICES -> KUBE-SVC-AAAAAAAAAAAAAAAA -> KUBE-SEP-BBBBBBBBBBBBBBBB -> DNAT 10.233.65.46:5000"; got != want {
+		t.Errorf("way %q, want %q", got, want)
+	}
 	path, err := askServicePath(in, []any{"n1", "10.233.0.100", "TCP", json.Number("5000")})
 	if err != nil {
 		t.Fatal(err)

@@ -24,9 +24,9 @@ func askRoute(in *incident, args []any) (any, error) {
 	if node.node == nil || node.node.Routes.Status != facts.Read {
 		return routeAnswer{Status: "unknown", Detail: "the routes of " + node.name + " were not read"}, nil
 	}
-	routes := node.node.Routes.Value
+	routes := node.fib()
 	for _, table := range policyTables(node.node, address) {
-		route := longestPrefix(routes, table.number, address)
+		route := routes.lookup(table.number, address)
 		if route == nil || suppressed(route, table.suppress) || route.Type == "throw" {
 			continue
 		}
@@ -73,21 +73,6 @@ func policyTables(node *facts.Node, address netip.Addr) []policyTable {
 
 func suppressed(route *facts.Route, prefixlength int) bool {
 	return prefixlength >= 0 && route.Dst.Bits() <= prefixlength
-}
-
-// longestPrefix is the route of a table with the longest prefix around address, of several the one of lowest metric.
-func longestPrefix(routes []facts.Route, table int, address netip.Addr) *facts.Route {
-	var best *facts.Route
-	for i := range routes {
-		r := &routes[i]
-		if r.Table != table || !r.Dst.Contains(address) || slices.Contains(r.Flags, "dead") {
-			continue
-		}
-		if best == nil || r.Dst.Bits() > best.Dst.Bits() || r.Dst.Bits() == best.Dst.Bits() && r.Metric < best.Metric {
-			best = r
-		}
-	}
-	return best
 }
 
 // nodeAndAddress are the first two arguments of a function.

@@ -131,7 +131,7 @@ func (e *Engine) evaluate(ctx context.Context, in *incident, ev evaluation) (out
 	if list := in.missingFor(ev); len(list) > 0 {
 		return outcome{notExamined: ev.notExamined(list)}, nil
 	}
-	input, err := in.input(ev.node, ev.rule.reads)
+	input, err := in.input(ev.node, ev.rule)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -34,7 +34,7 @@ var functions = []function{
 		name:        "netcause.service_rules",
 		description: "Every Service port of the cluster against the rules of a node: how many of them have a rule, the first that have none, and up to three translations in full.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
-		result:      "object: total, present, missing ({service, address, port, source}), examples ({service, endpoints, evidence})",
+		result:      "object: total, present, missing ({service, address, port, source}), examples ({service, way, endpoints, evidence})",
 		ask:         askServiceRules,
 	},
 	{

@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"regexp"
 	"testing"
@@ -103,5 +105,65 @@ func BenchmarkCompile(b *testing.B) {
 		if _, err := engine.New(b.Context(), rules.FS); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// fleet is a cluster of so many nodes, each collected, with routes to all others and 30 Pods.
+func fleet(nodes int) *facts.Snapshot {
+	s := &facts.Snapshot{Cluster: &facts.Cluster{}}
+	c := s.Cluster
+	var objects []facts.NodeObject
+	var pods []facts.Pod
+	name := func(i int) string { return fmt.Sprintf("n%03d", i) }
+	cidr := func(i int) netip.Prefix { return netip.MustParsePrefix(fmt.Sprintf("10.%d.%d.0/24", 64+i/256, i%256)) }
+	for i := range nodes {
+		objects = append(objects, facts.NodeObject{
+			Metadata: facts.ObjectMeta{Name: name(i), Annotations: map[string]string{"flannel.alpha.coreos.com/backend-type": "vxlan"}},
+			Spec:     facts.NodeSpec{PodCIDR: cidr(i).String(), PodCIDRs: []string{cidr(i).String()}},
+		})
+		pods = append(pods, facts.Pod{
+			Metadata: facts.ObjectMeta{Name: "kube-proxy-" + name(i), Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-proxy"}},
+			Spec:     facts.PodSpec{NodeName: name(i)}, Status: facts.PodStatus{Phase: "Running"},
+		})
+		for j := range 30 {
+			pods = append(pods, facts.Pod{
+				Metadata: facts.ObjectMeta{Name: fmt.Sprintf("app-%d-%d", i, j), Namespace: "default"},
+				Spec:     facts.PodSpec{NodeName: name(i), Containers: []facts.Container{{Name: "app", Image: "app:1"}}},
+				Status:   facts.PodStatus{Phase: "Running"},
+			})
+		}
+		var routes []facts.Route
+		for j := range nodes {
+			if i != j {
+				routes = append(routes, facts.Route{
+					Type: "unicast", Family: "inet", Dst: cidr(j), Via: cidr(j).Addr(), Dev: "flannel.1", Table: facts.TableMain,
+				})
+			}
+		}
+		node := &facts.Node{Name: name(i)}
+		node.Routes = facts.ReadGroup(routes, "ip route")
+		s.Nodes = append(s.Nodes, node)
+	}
+	c.Nodes, c.Pods = facts.ReadGroup(objects), facts.ReadGroup(pods)
+	c.DaemonSets = facts.ReadGroup([]facts.DaemonSet{{Metadata: facts.ObjectMeta{Name: "kube-proxy", Namespace: "kube-system"}}})
+	return s
+}
+
+// BenchmarkDiagnoseFleet shows how a diagnosis grows with the number of nodes.
+func BenchmarkDiagnoseFleet(b *testing.B) {
+	e, err := engine.New(b.Context(), rules.FS)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, nodes := range []int{50, 100, 200} {
+		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
+			snapshot := fleet(nodes)
+			for b.Loop() {
+				d, err := e.Diagnose(b.Context(), snapshot)
+				if err != nil || len(d.RootCauses)+len(d.FailedRules) > 0 {
+					b.Fatal(err, d.RootCauses, d.FailedRules)
+				}
+			}
+		})
 	}
 }

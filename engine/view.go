@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,13 +19,16 @@ type groupView struct {
 	name  string
 	meta  *facts.Meta
 	value func() (ast.Value, error)
+	// status is meta, converted.
+	status func() (ast.Value, error)
 }
 
 func newGroupView(g facts.NamedGroup) *groupView {
 	return &groupView{
-		name:  g.Name,
-		meta:  g.Group.GetMeta(),
-		value: sync.OnceValues(func() (ast.Value, error) { return toValue(g.Group.Any()) }),
+		name:   g.Name,
+		meta:   g.Group.GetMeta(),
+		value:  sync.OnceValues(func() (ast.Value, error) { return toValue(g.Group.Any()) }),
+		status: sync.OnceValues(func() (ast.Value, error) { return toValue(g.Group.GetMeta()) }),
 	}
 }
 
@@ -64,7 +68,7 @@ func (s groupSet) terms(reads map[string]bool) ([][2]*ast.Term, error) {
 		if !reads[g.name] {
 			continue
 		}
-		meta, err := toValue(g.meta)
+		meta, err := g.status()
 		if err != nil {
 			return nil, err
 		}
@@ -90,8 +94,35 @@ type nodeView struct {
 	groups     groupSet
 	namespaces []namespaceView
 	objectView func() (ast.Value, error)
-	// ruleset parses the node's netfilter listings when it is first asked for.
+	// ruleset parses the node's netfilter listings when it is first asked for, fib indexes its routes.
 	ruleset func() (*ruleset, error)
+	fib     func() fib
+	// pods are the indexes of the cluster's Pods that are on the node or meant for it.
+	pods []int
+	memo termMemo
+}
+
+// termMemo keeps what a rule sees of a node or of the cluster: each node's is also one of all its peers'.
+type termMemo struct {
+	mu    sync.Mutex
+	terms map[*compiledRule]*ast.Term
+}
+
+func (m *termMemo) get(rule *compiledRule, make func() (*ast.Term, error)) (*ast.Term, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if term, ok := m.terms[rule]; ok {
+		return term, nil
+	}
+	term, err := make()
+	if err != nil {
+		return nil, err
+	}
+	if m.terms == nil {
+		m.terms = map[*compiledRule]*ast.Term{}
+	}
+	m.terms[rule] = term
+	return term, nil
 }
 
 type namespaceView struct {
@@ -109,6 +140,7 @@ func newNodeView(name string, node *facts.Node, object *facts.NodeObject) *nodeV
 	}
 	v.objectView = sync.OnceValues(func() (ast.Value, error) { return toValue(v.object) })
 	v.ruleset = sync.OnceValues(func() (*ruleset, error) { return rulesetOf(v.node) })
+	v.fib = sync.OnceValue(func() fib { return newFIB(v.node.Routes.Value) })
 	return v
 }
 
@@ -119,8 +151,9 @@ func (v *nodeView) meta(group string) *facts.Meta {
 	return &noSuchNode
 }
 
-// value is input.node: name, object, collected, the groups and their status, and the Pods' namespaces.
-func (v *nodeView) value(reads map[string]bool) (*ast.Term, error) {
+// value is input.node: name, object, collected, the groups and their status, the Pods' namespaces, and the cluster's Pods
+// that are on the node or meant for it.
+func (v *nodeView) value(reads map[string]bool, cluster *clusterView) (*ast.Term, error) {
 	terms, err := v.groups.terms(reads)
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", v.name, err)
@@ -134,6 +167,13 @@ func (v *nodeView) value(reads map[string]bool) (*ast.Term, error) {
 			return nil, fmt.Errorf("node %s: %w", v.name, err)
 		}
 		terms = append(terms, [2]*ast.Term{ast.StringTerm("object"), ast.NewTerm(object)})
+	}
+	if reads["pods"] {
+		pods, err := cluster.podTerms(v.pods)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, [2]*ast.Term{ast.StringTerm("pods"), ast.ArrayTerm(pods...)})
 	}
 	if reads["namespaces"] {
 		var list []*ast.Term
@@ -159,6 +199,7 @@ func (v *nodeView) value(reads map[string]bool) (*ast.Term, error) {
 type clusterView struct {
 	cluster *facts.Cluster // nil: none was read
 	groups  groupSet
+	memo    termMemo
 }
 
 func newClusterView(cluster *facts.Cluster) *clusterView {
@@ -182,6 +223,27 @@ func (v *clusterView) value(reads map[string]bool) (*ast.Term, error) {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	return ast.ObjectTerm(terms...), nil
+}
+
+// podTerms are the Pods at the indexes, shared with the whole list's value.
+func (v *clusterView) podTerms(indexes []int) ([]*ast.Term, error) {
+	if len(indexes) == 0 {
+		return nil, nil
+	}
+	i := slices.IndexFunc(v.groups, func(g *groupView) bool { return g.name == "pods" })
+	value, err := v.groups[i].value()
+	if err != nil {
+		return nil, fmt.Errorf("convert facts pods: %w", err)
+	}
+	all, ok := value.(*ast.Array)
+	if !ok {
+		return nil, errors.New("convert facts pods: they are no list")
+	}
+	terms := make([]*ast.Term, len(indexes))
+	for j, index := range indexes {
+		terms[j] = all.Elem(index)
+	}
+	return terms, nil
 }
 
 // incident is everything that one diagnosis is about, in the form that rules and built-in functions ask.
@@ -211,23 +273,50 @@ func newIncident(snapshot *facts.Snapshot) *incident {
 	for _, view := range in.byName {
 		in.nodes = append(in.nodes, view)
 	}
+	if c := snapshot.Cluster; c != nil && c.Pods.Status == facts.Read {
+		for i := range c.Pods.Value {
+			if view, ok := in.byName[targetNode(&c.Pods.Value[i])]; ok {
+				view.pods = append(view.pods, i)
+			}
+		}
+	}
 	slices.SortFunc(in.nodes, func(a, b *nodeView) int { return strings.Compare(a.name, b.name) })
 	return in
 }
 
+// targetNode is the node that a Pod is on, or the one that its DaemonSet wants it on: the controller names it in a field
+// selector (pkg/controller/daemon/util/daemonset_util.go, ReplaceDaemonSetPodNodeNameNodeAffinity).
+func targetNode(pod *facts.Pod) string {
+	if pod.Spec.NodeName != "" {
+		return pod.Spec.NodeName
+	}
+	affinity := pod.Spec.Affinity
+	if affinity == nil || affinity.NodeAffinity == nil || affinity.NodeAffinity.Required == nil {
+		return ""
+	}
+	for _, term := range affinity.NodeAffinity.Required.NodeSelectorTerms {
+		for _, field := range term.MatchFields {
+			if field.Key == "metadata.name" && len(field.Values) > 0 {
+				return field.Values[0]
+			}
+		}
+	}
+	return ""
+}
+
 // input is what a rule is evaluated on: for one node where node is not nil, else for all.
-func (in *incident) input(node *nodeView, reads map[string]bool) (ast.Value, error) {
-	cluster, err := in.cluster.value(reads)
+func (in *incident) input(node *nodeView, rule *compiledRule) (ast.Value, error) {
+	cluster, err := in.cluster.memo.get(rule, func() (*ast.Term, error) { return in.cluster.value(rule.reads) })
 	if err != nil {
 		return nil, err
 	}
 	terms := [][2]*ast.Term{{ast.StringTerm("cluster"), cluster}}
 	var others []*ast.Term
 	for _, view := range in.nodes {
-		if view == node || node != nil && !reads["peers"] {
+		if view == node || node != nil && !rule.reads["peers"] {
 			continue
 		}
-		term, err := view.value(reads)
+		term, err := in.nodeTerm(view, rule)
 		if err != nil {
 			return nil, err
 		}
@@ -236,11 +325,15 @@ func (in *incident) input(node *nodeView, reads map[string]bool) (ast.Value, err
 	if node == nil {
 		return ast.NewObject(append(terms, [2]*ast.Term{ast.StringTerm("nodes"), ast.ArrayTerm(others...)})...), nil
 	}
-	self, err := node.value(reads)
+	self, err := in.nodeTerm(node, rule)
 	if err != nil {
 		return nil, err
 	}
 	return ast.NewObject(append(terms,
 		[2]*ast.Term{ast.StringTerm("node"), self},
 		[2]*ast.Term{ast.StringTerm("peers"), ast.ArrayTerm(others...)})...), nil
+}
+
+func (in *incident) nodeTerm(view *nodeView, rule *compiledRule) (*ast.Term, error) {
+	return view.memo.get(rule, func() (*ast.Term, error) { return view.value(rule.reads, in.cluster) })
 }

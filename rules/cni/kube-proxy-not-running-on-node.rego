@@ -117,7 +117,7 @@ _daemonsets := [daemonset |
 	not scheduling.excludes(daemonset, input.node.object)
 ]
 
-_pods := kube_proxy.pods_for(input.cluster, input.node.name)
+_pods := kube_proxy.pods_for(input.cluster, input.node)
 
 _wanted if {
 	input.cluster.pods

@@ -34,7 +34,7 @@ running := {"phase": "Running", "conditions": [{"type": "Ready", "status": "True
 
 # What only the cluster knows of a node.
 known(node_object, daemonsets, pods) := {
-	"node": {"name": "n1", "collected": false, "object": node_object, "status": {}},
+	"node": {"name": "n1", "collected": false, "object": node_object, "pods": pods, "status": {}},
 	"peers": [],
 	"cluster": {"daemonsets": daemonsets, "pods": pods, "nodes": [node_object]},
 }

@@ -220,7 +220,7 @@ test_found_restarts_the_agent_that_is_there if {
 	"kubectl delete pod -A -l app=flannel --field-selector spec.nodeName=n1" in runs(by_label)
 
 	pod := {"metadata": {"name": "kube-flannel-ds-x1y2z", "namespace": "kube-flannel"}, "spec": {"nodeName": "n1"}}
-	some by_name in rule.finding with input as object.union(incident(both), {"cluster": {"pods": [pod]}})
+	some by_name in rule.finding with input as incident(object.union(both, {"pods": [pod]}))
 	"kubectl -n kube-flannel delete pod kube-flannel-ds-x1y2z" in runs(by_name)
 
 	flanneld := {"comm": "flanneld", "pid": 7, "hostNetwork": true}

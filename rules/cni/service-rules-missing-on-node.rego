@@ -124,14 +124,14 @@ _fix := {
 }
 
 _restart := [step |
-	some pod in kube_proxy.pods_for(input.cluster, input.node.name)
+	some pod in kube_proxy.pods_for(input.cluster, input.node)
 	step := {
 		"cluster": true,
 		"run": sprintf("kubectl -n %s delete pod %s", [pod.metadata.namespace, pod.metadata.name]),
 		"why": "it writes all of its rules when it starts",
 	}
 ] if {
-	count(kube_proxy.pods_for(input.cluster, input.node.name)) > 0
+	count(kube_proxy.pods_for(input.cluster, input.node)) > 0
 } else := [{
 	"node": input.node.name,
 	"run": "systemctl restart kube-proxy",

@@ -106,7 +106,7 @@ test_found_fix_names_the_pod if {
 		"metadata": {"name": "kube-proxy-x1y2z", "namespace": "kube-system", "labels": {"k8s-app": "kube-proxy"}},
 		"spec": {"nodeName": "n1"},
 	}
-	some f in rule.finding with input as object.union(n1, {"cluster": {"pods": [pod]}})
+	some f in rule.finding with input as of({"object": api_node, "pods": [pod]})
 		with netcause.kube_proxy_rules as empty
 		with netcause.service_rules as none
 	f.fix.steps[0].run == "kubectl -n kube-system delete pod kube-proxy-x1y2z"

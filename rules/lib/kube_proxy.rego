@@ -22,13 +22,10 @@ pods(cluster) := [pod |
 	_is_pod(pod, owners)
 ]
 
-# pods_for are those on a node or meant for it. Of a large cluster's Pods most are told apart by their nodeName alone.
+# pods_for are those on a node or meant for it.
 pods_for(cluster, node) := [pod |
 	owners := _owners(cluster)
-	some pod in array.concat(
-		[bound | some bound in cluster.pods; bound.spec.nodeName == node],
-		[unbound | some unbound in cluster.pods; not unbound.spec.nodeName; scheduling.target_node(unbound) == node],
-	)
+	some pod in node.pods
 	_is_pod(pod, owners)
 ]
 
@@ -61,7 +58,7 @@ state(pod) := concat(": ", array.concat([object.get(pod.status, "phase", "no pha
 
 _reasons(pod) := array.flatten([
 	[pod.status.reason | pod.status.reason],
-	[trim_suffix(object.get(condition, "message", object.get(condition, "reason", "not scheduled")), ".") |
+	[trim_right(object.get(condition, "message", object.get(condition, "reason", "not scheduled")), ". ") |
 		some condition in pod.status.conditions
 		_disturbs(condition)
 	],

@@ -9,7 +9,7 @@ _step(node, cluster) := {
 	"cluster": true,
 	"run": sprintf("kubectl -n %s delete pod %s", [pod.metadata.namespace, pod.metadata.name]),
 } if {
-	pod := _pods(node, cluster)[0]
+	pod := _pods(node)[0]
 } else := {"node": node.name, "run": sprintf("systemctl restart %s", [comm])} if {
 	cluster.pods
 	comm := _processes(node)[0]
@@ -24,9 +24,8 @@ _step(node, cluster) := {
 	node.object.metadata.annotations[annotation]
 } else := {"node": node.name, "edit": "restart the network agent (flanneld, calico-node …)"}
 
-_pods(node, cluster) := [pod |
-	some pod in cluster.pods
-	pod.spec.nodeName == node.name
+_pods(node) := [pod |
+	some pod in node.pods
 	regex.match(`^(kube-flannel|flannel|canal|calico-node|kube-router)-`, pod.metadata.name)
 ]
 
