@@ -18,6 +18,15 @@ const (
 	maxPathEvidence = 12
 )
 
+// rulesetArgument is the rule set of the node that is the first argument.
+func rulesetArgument(in *incident, args []any) (*ruleset, error) {
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	return node.ruleset()
+}
+
 type kubeProxyRulesAnswer struct {
 	Known    []string          `json:"known"`
 	Unknown  []string          `json:"unknown"`
@@ -35,11 +44,7 @@ type kubeProxyAnswer struct {
 // askKubeProxyRules says which backends hold Service rules that packets reach. IPVS without the backends' chains and a
 // namespace without any listing are not the same: what was not read is in Unknown.
 func askKubeProxyRules(in *incident, args []any) (any, error) {
-	node, err := nodeArgument(in, args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := node.ruleset()
+	r, err := rulesetArgument(in, args)
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +135,7 @@ type serviceExample struct {
 // askServiceRules looks up every IPv4 Service port of the cluster on a node. The examples are followed to their endpoints:
 // the cluster's DNS and then the first Services by name that are translated.
 func askServiceRules(in *incident, args []any) (any, error) {
-	node, err := nodeArgument(in, args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := node.ruleset()
+	r, err := rulesetArgument(in, args)
 	if err != nil {
 		return nil, err
 	}
@@ -231,11 +232,7 @@ func (r *ruleset) ruleAnswer(rule netfilter.Rule) ruleAnswer {
 }
 
 func askChain(in *incident, args []any) (any, error) {
-	node, err := nodeArgument(in, args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := node.ruleset()
+	r, err := rulesetArgument(in, args)
 	if err != nil {
 		return nil, err
 	}
@@ -252,11 +249,7 @@ func askChain(in *incident, args []any) (any, error) {
 }
 
 func askMSSClamps(in *incident, args []any) (any, error) {
-	node, err := nodeArgument(in, args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := node.ruleset()
+	r, err := rulesetArgument(in, args)
 	if err != nil {
 		return nil, err
 	}
