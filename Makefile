@@ -9,9 +9,9 @@ build:
 test:
 	$(GO) test ./...
 
-# kube-apiserver for the tests that need a real control plane; prints its path, which belongs on PATH.
+# kube-apiserver and kube-proxy for the tests that need the real ones; prints their folder, which belongs on PATH.
 tools:
-	@bash .ci/kube-apiserver
+	@bash .ci/kubernetes
 
 lint:
 	@bash .ci/run lint

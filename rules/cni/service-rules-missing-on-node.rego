@@ -111,7 +111,12 @@ _missing := sprintf("%s has kube-proxy's rules, but nothing leads to them: someb
 
 default _seen := "kube-proxy's rules are there"
 
-_seen := sprintf("the rules of %d of %d Service ports are there", [_services.present, _services.total]) if _services.total > 0
+_seen := concat(", ", array.concat(
+	[sprintf("the rules of %d of %d Service ports are there", [_services.present, _services.total])],
+	[sprintf("%s: %s", [example.service, example.way]) | some example in array.slice(_services.examples, 0, 1)],
+)) if {
+	_services.total > 0
+}
 
 _fix := {
 	"summary": "Let kube-proxy write its rules again",

@@ -121,11 +121,15 @@ test_ruled_out_rules_are_there if {
 	answer := object.union(services(3, 3, []), {"examples": [{
 		"service": "kube-system/kube-dns",
 		"endpoints": ["10.244.2.2:53"],
+		"way": "KUBE-SERVICES -> KUBE-SVC-A -> KUBE-SEP-B -> DNAT 10.244.2.2:53",
 		"evidence": way,
 	}]})
 	ruled_out_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as answer
 	some r in rule.ruled_out with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as answer
-	r.message == "the rules of 3 of 3 Service ports are there"
+	r.message == concat(", ", [
+		"the rules of 3 of 3 Service ports are there",
+		"kube-system/kube-dns: KUBE-SERVICES -> KUBE-SVC-A -> KUBE-SEP-B -> DNAT 10.244.2.2:53",
+	])
 	r.evidence == array.concat([jump], way)
 }
 

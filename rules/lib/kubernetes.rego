@@ -42,7 +42,7 @@ is_node(node) if node.object
 
 is_node(node) if {
 	some process in node.processes
-	process.comm in {"kubelet", "kubelite", "k3s", "k3s-agent", "k3s-server", "rke2", "hyperkube"}
+	process.comm in {"kubelet", "kube-proxy", "kubelite", "k3s", "k3s-agent", "k3s-server", "rke2", "hyperkube"}
 	process.hostNetwork
 }
 

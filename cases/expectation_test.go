@@ -1,0 +1,49 @@
+package cases_test
+
+// expectation is what the diagnosis of a case must be like, whatever its wording.
+type expectation struct {
+	// chain are the ids from the root cause to the symptoms; nil: nothing is to be found.
+	chain []string
+	// ruledOut are the rules that look like it and are not.
+	ruledOut []string
+	// shown are the ways that must be seen where they are ruled out.
+	shown []shownWay
+}
+
+// shownWay is evidence by which a rule is ruled out on a node: values that have these words, in their order.
+type shownWay struct {
+	node, id string
+	words    []string
+}
+
+func (e expectation) root() string { return e.chain[0] }
+
+// expected are the cases.
+var expected = map[string]expectation{
+	"healthy": {},
+	"node-static-and-dhcp-address": {
+		chain: []string{"node-static-and-dhcp-address", "tunnel-source-not-node-address", "service-unreachable", "network-unreachable"},
+		ruledOut: []string{
+			"kube-proxy-not-running-on-node", "service-rules-missing-on-node", "pod-network-route-missing", "path-mtu-mismatch",
+			"kube-proxy-missing-priority-class",
+		},
+		shown: []shownWay{
+			{"n1", "service-rules-missing-on-node", []string{"-j KUBE-SERVICES", "-j KUBE-SVC-", "-j KUBE-SEP-", "-j DNAT --to-destination " + registryPod}},
+			{"n1", "pod-network-route-missing", []string{"10.233.65.0/24 via 10.233.65.0 dev flannel.1"}},
+			{"n2", "pod-network-route-missing", []string{"10.233.64.0/24 via 10.233.64.0 dev flannel.1"}},
+		},
+	},
+	"path-mtu-mismatch": {
+		chain: []string{"path-mtu-mismatch", "large-packet-loss"},
+		ruledOut: []string{
+			"node-static-and-dhcp-address", "tunnel-source-not-node-address", "kube-proxy-not-running-on-node", "service-rules-missing-on-node",
+			"kube-proxy-missing-priority-class",
+		},
+	},
+	"kube-proxy-missing-priority-class": {
+		chain: []string{
+			"kube-proxy-missing-priority-class", "kube-proxy-not-running-on-node", "service-rules-missing-on-node", "service-unreachable", "dns-failure",
+		},
+		ruledOut: []string{"node-static-and-dhcp-address", "tunnel-source-not-node-address", "pod-network-route-missing", "path-mtu-mismatch"},
+	},
+}
