@@ -59,7 +59,9 @@ func TestAskKubeProxyRules(t *testing.T) {
 		{
 			"the other backend was not read",
 			facts.NetNS{IPTablesNFT: listed("", "iptables-nft-save -c"), IPTablesLegacy: denied, NFTables: nft},
-			nil, []string{"iptables_legacy"}, nil, 0,
+			nil,
+			[]string{"iptables_legacy"},
+			nil, 0,
 		},
 		{
 			"nft shows what iptables-nft would",
@@ -67,12 +69,18 @@ func TestAskKubeProxyRules(t *testing.T) {
 			nil, nil, nil, 0,
 		},
 		{
-			"legacy", facts.NetNS{IPTablesLegacy: listed(kubeProxySave, "iptables-legacy-save -c")},
-			[]string{"iptables-legacy"}, []string{"iptables_nft", "nftables", "ipvs"}, &evidence, 0,
+			"legacy",
+			facts.NetNS{IPTablesLegacy: listed(kubeProxySave, "iptables-legacy-save -c")},
+			[]string{"iptables-legacy"},
+			[]string{"iptables_nft", "nftables", "ipvs"},
+			&evidence, 0,
 		},
 		{
-			"flushed", facts.NetNS{IPTablesNFT: listed(flushedSave, "iptables-nft-save -c")},
-			nil, []string{"iptables_legacy", "nftables"}, nil, 1,
+			"flushed",
+			facts.NetNS{IPTablesNFT: listed(flushedSave, "iptables-nft-save -c")},
+			nil,
+			[]string{"iptables_legacy", "nftables"},
+			nil, 1,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

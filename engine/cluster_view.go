@@ -61,4 +61,3 @@ func (v *clusterView) podTerms(indexes []int) ([]*ast.Term, error) {
 	}
 	return terms, nil
 }
-

@@ -105,4 +105,3 @@ func (m *termMemo) get(rule *compiledRule, make func() (*ast.Term, error)) (*ast
 	m.terms[rule] = term
 	return term, nil
 }
-

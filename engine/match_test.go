@@ -29,27 +29,32 @@ func TestMatchNodes(t *testing.T) {
 		want    []string
 	}{
 		{
-			"by name", []*facts.Node{collected("n1", "n1", "192.0.2.1")},
+			"by name",
+			[]*facts.Node{collected("n1", "n1", "192.0.2.1")},
 			[]facts.NodeObject{object("n1", "10.0.0.1", nil, facts.NodeInfo{}), object("n2", "10.0.0.2", nil, facts.NodeInfo{})},
 			[]string{"n1"},
 		},
 		{
-			"by the short host name", []*facts.Node{collected("n1.example.org", "n1.example.org", "192.0.2.1")},
+			"by the short host name",
+			[]*facts.Node{collected("n1.example.org", "n1.example.org", "192.0.2.1")},
 			[]facts.NodeObject{object("n1", "10.0.0.1", nil, facts.NodeInfo{})},
 			[]string{"n1"},
 		},
 		{
-			"by label", []*facts.Node{collected("ip-10-0-0-1", "ip-10-0-0-1", "192.0.2.1")},
+			"by label",
+			[]*facts.Node{collected("ip-10-0-0-1", "ip-10-0-0-1", "192.0.2.1")},
 			[]facts.NodeObject{object("i-0abc", "10.0.0.1", map[string]string{"kubernetes.io/hostname": "ip-10-0-0-1"}, facts.NodeInfo{})},
 			[]string{"i-0abc"},
 		},
 		{
-			"two namespaces of one machine, by address", []*facts.Node{collected("vm", "vm", "10.0.0.1"), collected("vm", "vm", "10.0.0.2")},
+			"two namespaces of one machine, by address",
+			[]*facts.Node{collected("vm", "vm", "10.0.0.1"), collected("vm", "vm", "10.0.0.2")},
 			[]facts.NodeObject{object("n1", "10.0.0.1", nil, facts.NodeInfo{}), object("n2", "10.0.0.2", nil, facts.NodeInfo{})},
 			[]string{"n1", "n2"},
 		},
 		{
-			"a client of the same machine is none of its nodes", []*facts.Node{collected("vm", "vm", "192.0.2.9")},
+			"a client of the same machine is none of its nodes",
+			[]*facts.Node{collected("vm", "vm", "192.0.2.9")},
 			[]facts.NodeObject{
 				object("n1", "10.0.0.1", nil, facts.NodeInfo{MachineID: "m-vm", BootID: "b-vm"}),
 				object("n2", "10.0.0.2", nil, facts.NodeInfo{MachineID: "m-vm", BootID: "b-vm"}),
@@ -57,12 +62,14 @@ func TestMatchNodes(t *testing.T) {
 			[]string{"vm"},
 		},
 		{
-			"by machine and boot id", []*facts.Node{collected("renamed", "renamed", "192.0.2.1")},
+			"by machine and boot id",
+			[]*facts.Node{collected("renamed", "renamed", "192.0.2.1")},
 			[]facts.NodeObject{object("n1", "10.0.0.1", nil, facts.NodeInfo{MachineID: "m-renamed", BootID: "b-renamed"})},
 			[]string{"n1"},
 		},
 		{
-			"an address that two Nodes claim tells nothing", []*facts.Node{collected("vm", "vm", "10.0.0.1")},
+			"an address that two Nodes claim tells nothing",
+			[]*facts.Node{collected("vm", "vm", "10.0.0.1")},
 			[]facts.NodeObject{object("n1", "10.0.0.1", nil, facts.NodeInfo{}), object("n2", "10.0.0.1", nil, facts.NodeInfo{})},
 			[]string{"vm"},
 		},

@@ -116,4 +116,3 @@ func targetNode(pod *facts.Pod) string {
 	}
 	return ""
 }
-

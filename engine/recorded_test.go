@@ -71,7 +71,9 @@ func TestServiceRulesOfTenThousandServices(t *testing.T) {
 		if r.ID != "service-rules-missing-on-node" {
 			continue
 		}
-		if want := "the rules of 9800 of 9800 Service ports are there"; r.Message != want {
+		want := "the rules of 9800 of 9800 Service ports are there, default/svc-03124: KUBE-SERVICES -> " +
+			"KUBE-SVC-VHUEEHWZVTUY4P7I -> KUBE-SEP-A3EVDCHAIF7JKIHP -> DNAT 10.234.36.156:8080"
+		if r.Message != want {
 			t.Errorf("message %q, want %q", r.Message, want)
 		}
 		if len(r.Evidence) < 4 {

@@ -23,7 +23,6 @@ type saveDecoder struct {
 	targetFrom  int // where the target's options begin, 0 before -j
 	recentSet   bool
 	recentCheck bool
-	nth         float64
 }
 
 // arg reads one argument, unescaped.

@@ -56,7 +56,6 @@ type tableRec struct {
 	line         uint32
 	managed      bool // iptables-nft's, in nft's words
 	first        int32
-	count        int32            // chains[first:first+count] while they are contiguous
 	byName       map[string]int32 // chain name -> chain
 	sets         map[string]int32 // set or map name -> maps
 	baseChains   []int32

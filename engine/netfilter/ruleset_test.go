@@ -96,8 +96,10 @@ func TestServicePathIPVS(t *testing.T) {
 		dst  string
 		want string
 	}{
-		{&Ruleset{IPTables: chains, IPVS: table}, "10.96.0.1:443",
-			"translated virtual server:4 [10.153.10.10:6443 0.25 real server:5] [10.153.10.11:6443 0.75 real server:6]"},
+		{
+			&Ruleset{IPTables: chains, IPVS: table}, "10.96.0.1:443",
+			"translated virtual server:4 [10.153.10.10:6443 0.25 real server:5] [10.153.10.11:6443 0.75 real server:6]",
+		},
 		{&Ruleset{IPTables: chains, IPVS: table}, "10.96.0.1:444", "no-rule"},
 		{&Ruleset{IPTables: chains}, "10.96.0.1:443", "unknown"},
 	} {

@@ -69,59 +69,95 @@ func TestServicePathIPTables(t *testing.T) {
 		local           []netip.Addr
 		want, reason    string
 	}{
-		{"two endpoints, session affinity", all, "10.96.0.1:80", nil,
+		{
+			"two endpoints, session affinity", all, "10.96.0.1:80", nil,
 			"translated PREROUTING:15 KUBE-SERVICES:17 [10.1.0.1:8080 0.25 KUBE-SVC-A:25 KUBE-SEP-1:28] " +
-				"[10.1.0.2:8080 0.75 KUBE-SVC-A:26 KUBE-SEP-2:30]", ""},
-		{"sources decide (externalTrafficPolicy Local)", all, "10.96.0.2:80", nil,
+				"[10.1.0.2:8080 0.75 KUBE-SVC-A:26 KUBE-SEP-2:30]", "",
+		},
+		{
+			"sources decide (externalTrafficPolicy Local)", all, "10.96.0.2:80", nil,
 			"translated PREROUTING:15 KUBE-SERVICES:18 " +
 				"[10.1.0.1:8080 1 KUBE-EXT-B:31 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is in 10.0.0.0/8] " +
 				"[10.1.0.1:8080 1 KUBE-EXT-B:33 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is of type LOCAL] " +
-				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30]", ""},
-		{"source ranges of a load balancer", all, "10.96.0.3:80", nil,
+				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30]", "",
+		},
+		{
+			"source ranges of a load balancer", all, "10.96.0.3:80", nil,
 			"translated PREROUTING:15 KUBE-SERVICES:19 KUBE-FW-C:37 " +
 				"[10.1.0.1:8080 0.25 KUBE-SVC-A:25 KUBE-SEP-1:28 if source is in 192.0.2.0/24] " +
-				"[10.1.0.2:8080 0.75 KUBE-SVC-A:26 KUBE-SEP-2:30 if source is in 192.0.2.0/24]", ""},
-		{"NodePort, address known to be local", all, "192.0.2.1:30080", []netip.Addr{netip.MustParseAddr("192.0.2.1")},
+				"[10.1.0.2:8080 0.75 KUBE-SVC-A:26 KUBE-SEP-2:30 if source is in 192.0.2.0/24]", "",
+		},
+		{
+			"NodePort, address known to be local", all, "192.0.2.1:30080",
+			[]netip.Addr{netip.MustParseAddr("192.0.2.1")},
 			"translated PREROUTING:15 KUBE-SERVICES:20 KUBE-NODEPORTS:21 " +
 				"[10.1.0.1:8080 1 KUBE-EXT-B:31 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is in 10.0.0.0/8] " +
 				"[10.1.0.1:8080 1 KUBE-EXT-B:33 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is of type LOCAL] " +
-				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30]", ""},
-		{"NodePort, address known to be another's", all, "192.0.2.1:30080", []netip.Addr{netip.MustParseAddr("192.0.2.2")},
-			"no-rule", "no rule of KUBE-SERVICES"},
+				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30]", "",
+		},
+		{
+			"NodePort, address known to be another's", all, "192.0.2.1:30080",
+			[]netip.Addr{netip.MustParseAddr("192.0.2.2")},
+			"no-rule", "no rule of KUBE-SERVICES",
+		},
 		{"no endpoints", all, "10.96.0.9:80", nil, "rejected FORWARD:44 KUBE-SERVICES:46", "default/z:http has no endpoints"},
 		{"no local endpoints", all, "10.96.0.8:80", nil, "dropped FORWARD:44 KUBE-SERVICES:47", "no local endpoints"},
 		{"other port", all, "10.96.0.1:81", nil, "no-rule", "no rule of KUBE-SERVICES"},
-		{"nothing jumps to KUBE-SERVICES", natTable("", "") + kubeFilter, "10.96.0.1:80", nil, "no-chains",
-			"KUBE-SERVICES of table nat is there (line 4, 4 rules) and no base chain jumps to it"},
+		{
+			"nothing jumps to KUBE-SERVICES", natTable("", "") + kubeFilter, "10.96.0.1:80", nil, "no-chains",
+			"KUBE-SERVICES of table nat is there (line 4, 4 rules) and no base chain jumps to it",
+		},
 		{"no KUBE-SERVICES", emptyNAT, "10.96.0.1:80", nil, "no-chains", "table nat has no chain KUBE-SERVICES"},
 		{"no table nat", kubeFilter, "10.96.0.1:80", nil, "no-chains", "there is no table nat"},
 		{"empty", "", "10.96.0.1:80", nil, "no-chains", "there is no table nat"},
-		{"OUTPUT alone", natTable("-A OUTPUT -j KUBE-SERVICES\n", ""), "10.96.0.1:80", nil,
+		{
+			"OUTPUT alone", natTable("-A OUTPUT -j KUBE-SERVICES\n", ""), "10.96.0.1:80", nil,
 			"translated OUTPUT:15 KUBE-SERVICES:16 [10.1.0.1:8080 0.25 KUBE-SVC-A:24 KUBE-SEP-1:27] " +
-				"[10.1.0.2:8080 0.75 KUBE-SVC-A:25 KUBE-SEP-2:29]", ""},
-		{"unknown match before", natTable("-A PREROUTING -d 10.96.0.0/16 -m u32 --u32 0 -j ACCEPT\n"+bothBases, ""), "10.96.0.9:80", nil,
-			"unknown PREROUTING:15", "(-m u32 --u32 0)"},
-		{"unknown match that decides nothing", natTable("-A PREROUTING -m u32 --u32 0 -j MARK --set-mark 1\n"+bothBases, ""),
-			"10.96.0.7:80", nil, "no-rule", ""},
-		{"unknown match on another destination", natTable("-A PREROUTING -d 10.97.0.0/16 -m u32 --u32 0 -j ACCEPT\n"+bothBases, ""),
-			"10.96.0.7:80", nil, "no-rule", ""},
+				"[10.1.0.2:8080 0.75 KUBE-SVC-A:25 KUBE-SEP-2:29]", "",
+		},
+		{
+			"unknown match before", natTable("-A PREROUTING -d 10.96.0.0/16 -m u32 --u32 0 -j ACCEPT\n"+bothBases, ""), "10.96.0.9:80", nil,
+			"unknown PREROUTING:15", "(-m u32 --u32 0)",
+		},
+		{
+			"unknown match that decides nothing", natTable("-A PREROUTING -m u32 --u32 0 -j MARK --set-mark 1\n"+bothBases, ""),
+			"10.96.0.7:80", nil, "no-rule", "",
+		},
+		{
+			"unknown match on another destination", natTable("-A PREROUTING -d 10.97.0.0/16 -m u32 --u32 0 -j ACCEPT\n"+bothBases, ""),
+			"10.96.0.7:80", nil, "no-rule", "",
+		},
 		{"unknown target", natTable("-A PREROUTING -j FOO\n"+bothBases, ""), "10.96.0.7:80", nil, "unknown PREROUTING:15", "FOO"},
-		{"accepted before", natTable("-A PREROUTING -p tcp -j ACCEPT\n"+bothBases, ""), "10.96.0.1:80", nil,
-			"no-rule PREROUTING:15", "accepts it before any translates it"},
-		{"translated before by a condition", natTable("-A PREROUTING -i eth9 -p tcp -j DNAT --to-destination 10.9.9.9\n"+bothBases, ""),
-			"10.96.0.7:80", nil, "translated PREROUTING:15 [10.9.9.9:80 1 if input interface is eth9]", ""},
-		{"chain that returns and one that loops", natTable("-A PREROUTING -j OTHER\n"+bothBases,
-			"-A OTHER -p udp -j OTHER\n-A OTHER -d 10.96.0.1/32 -j RETURN\n-A OTHER -j OTHER\n"), "10.96.0.1:80", nil,
+		{
+			"accepted before", natTable("-A PREROUTING -p tcp -j ACCEPT\n"+bothBases, ""), "10.96.0.1:80", nil,
+			"no-rule PREROUTING:15", "accepts it before any translates it",
+		},
+		{
+			"translated before by a condition", natTable("-A PREROUTING -i eth9 -p tcp -j DNAT --to-destination 10.9.9.9\n"+bothBases, ""),
+			"10.96.0.7:80", nil, "translated PREROUTING:15 [10.9.9.9:80 1 if input interface is eth9]", "",
+		},
+		{
+			"chain that returns and one that loops", natTable("-A PREROUTING -j OTHER\n"+bothBases,
+				"-A OTHER -p udp -j OTHER\n-A OTHER -d 10.96.0.1/32 -j RETURN\n-A OTHER -j OTHER\n"), "10.96.0.1:80", nil,
 			"translated PREROUTING:16 KUBE-SERVICES:18 [10.1.0.1:8080 0.25 KUBE-SVC-A:26 KUBE-SEP-1:29] " +
-				"[10.1.0.2:8080 0.75 KUBE-SVC-A:27 KUBE-SEP-2:31]", ""},
-		{"loop", natTable("-A PREROUTING -j OTHER\n"+bothBases, "-A OTHER -j OTHER\n"), "10.96.0.1:80", nil,
-			"unknown PREROUTING:15 OTHER:39", "comes back to itself"},
-		{"notrack", "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.1/32 -p tcp -j NOTRACK\nCOMMIT\n" + all,
-			"10.96.0.1:80", nil, "untracked PREROUTING:3", "NOTRACK"},
-		{"dropped in raw", "*raw\n:PREROUTING DROP [0:0]\n-A PREROUTING -p tcp -j DROP\nCOMMIT\n" + all,
-			"10.96.0.1:80", nil, "dropped PREROUTING:3", "table raw drops it"},
-		{"marked to be dropped", natTable(bothBases, ":KUBE-MARK-DROP - [0:0]\n-A KUBE-FW-C -j KUBE-MARK-DROP\n"),
-			"10.96.0.3:80", nil, "translated", ""},
+				"[10.1.0.2:8080 0.75 KUBE-SVC-A:27 KUBE-SEP-2:31]", "",
+		},
+		{
+			"loop", natTable("-A PREROUTING -j OTHER\n"+bothBases, "-A OTHER -j OTHER\n"), "10.96.0.1:80", nil,
+			"unknown PREROUTING:15 OTHER:39", "comes back to itself",
+		},
+		{
+			"notrack", "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.1/32 -p tcp -j NOTRACK\nCOMMIT\n" + all,
+			"10.96.0.1:80", nil, "untracked PREROUTING:3", "NOTRACK",
+		},
+		{
+			"dropped in raw", "*raw\n:PREROUTING DROP [0:0]\n-A PREROUTING -p tcp -j DROP\nCOMMIT\n" + all,
+			"10.96.0.1:80", nil, "dropped PREROUTING:3", "table raw drops it",
+		},
+		{
+			"marked to be dropped", natTable(bothBases, ":KUBE-MARK-DROP - [0:0]\n-A KUBE-FW-C -j KUBE-MARK-DROP\n"),
+			"10.96.0.3:80", nil, "translated", "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &Ruleset{IPTablesLegacy: parseSave(t, c.text), IPTables: parseSave(t, ""), NFT: parseNFT(t, ""), LocalAddrs: c.local}
@@ -270,8 +306,10 @@ func TestServicePathNFT(t *testing.T) {
 	for _, c := range []struct{ dst, want, note string }{
 		{"10.96.0.1:80", "translated nat-prerouting:38 services:51 map service-ips:24 service-A:65 " +
 			"[10.1.0.1:8080 0.5 endpoint-A1:70] [10.1.0.2:8080 0.5 endpoint-A2:73]", "session affinity"},
-		{"10.96.0.2:80", "translated nat-prerouting:38 services:51 map service-ips:25 service-B:76 [10.1.0.1:8080 0.5] [10.1.0.2:8080 0.5]",
-			"refused before translation when source is not in 192.0.2.0/24"},
+		{
+			"10.96.0.2:80", "translated nat-prerouting:38 services:51 map service-ips:25 service-B:76 [10.1.0.1:8080 0.5] [10.1.0.2:8080 0.5]",
+			"refused before translation when source is not in 192.0.2.0/24",
+		},
 		{"10.96.0.9:80", "rejected filter-forward:33 service-endpoints-check:44 map no-endpoint-services:15 reject-chain:54", ""},
 		{"10.96.0.8:80", "dropped filter-forward:33 service-endpoints-check:44 map no-endpoint-services:16", ""},
 		{"10.96.0.1:81", "rejected filter-forward:34 cluster-ips-check:47", ""},

@@ -187,8 +187,10 @@ type effect struct {
 }
 
 func (w *walker) take(rule Rule, spec *Spec, a answer, f flow) effect {
-	taken := flow{share: f.share * a.share, when: f.when, hops: f.hops.push(rule.hop()), depth: f.depth,
-		vague: f.vague || a.vague}
+	taken := flow{
+		share: f.share * a.share, when: f.when, hops: f.hops.push(rule.hop()), depth: f.depth,
+		vague: f.vague || a.vague,
+	}
 	if len(a.when) > 0 {
 		taken.when = append(slices.Clone(f.when), a.when...)
 	}
