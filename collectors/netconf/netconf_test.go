@@ -18,18 +18,6 @@ import (
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// waitForInput makes the test binary a process that stays until its standard input ends.
-const waitForInput = "NETCONF_TEST_WAIT"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(waitForInput) != "" {
-		fmt.Println("ready")
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 // writeTree makes a directory with files; a text that starts with "-> " is a symbolic link.
 func writeTree(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -363,21 +351,40 @@ func TestCollectKubernetes(t *testing.T) {
 	}
 }
 
+// buildWaiting builds a program that needs no file of its root: it says that it is ready and waits for its input to end.
+func buildWaiting(t *testing.T, path string) {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), "main.go")
+	text := `package main
+
+import (
+	"io"
+	"os"
+)
+
+func main() {
+	os.Stdout.WriteString("ready\n")
+	io.Copy(io.Discard, os.Stdin)
+}
+`
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // TestCollectInContainer reads kube-proxy's file where kube-proxy has it: below a root of its own.
 func TestCollectInContainer(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: chroot")
 	}
 	container := writeTree(t, map[string]string{"var/lib/kube-proxy/config.conf": kubeProxyYAML})
-	binary, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(container, "wait"), binary, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	buildWaiting(t, filepath.Join(container, "wait"))
 	cmd := exec.CommandContext(t.Context(), "/wait")
-	cmd.Env = []string{waitForInput + "=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: container, Pdeathsig: syscall.SIGKILL}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -388,7 +395,7 @@ func TestCollectInContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skipf("needs tool: a test binary that runs without shared libraries: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		stdin.Close()
