@@ -129,7 +129,7 @@ func (l *Library) causes() map[string][]string {
 	return all
 }
 
-// New loads and compiles the built-in rules and those of the custom folders, in one call.
+// New loads and compiles the built-in rules.
 func New(ctx context.Context, builtin fs.FS, options ...Option) (*Engine, error) {
 	library, err := Load(builtin)
 	if err != nil {
