@@ -99,6 +99,7 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 	r := &Rule{
 		Title:       strings.TrimSpace(annotations.Title),
 		Description: strings.Join(strings.Fields(annotations.Description), " "),
+		Sources:     []string{},
 		File:        file,
 		Package:     name,
 		module:      module,
@@ -126,13 +127,17 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 		return nil, &RuleError{file, line, "METADATA custom: " + err.Error()}
 	}
 	r.ID, r.Category, r.Severity, r.Scope = custom.ID, custom.Category, custom.Severity, custom.Scope
-	r.Needs, r.NeedsAny, r.Explains, r.Causes = custom.Needs, custom.NeedsAny, custom.Explains, custom.Causes
+	r.Needs, r.Explains, r.Causes = nonNil(custom.Needs), nonNil(custom.Explains), nonNil(custom.Causes)
+	r.NeedsAny = custom.NeedsAny
 	r.RuledOut = custom.RuledOut
 	if problem := r.problem(); problem != "" {
 		return nil, &RuleError{file, line, "METADATA: " + problem}
 	}
 	return r, nil
 }
+
+// nonNil is a list that JSON shows as one, also where it is empty.
+func nonNil(list []string) []string { return append([]string{}, list...) }
 
 // problem says what is wrong with the METADATA, empty where nothing is.
 func (r *Rule) problem() string {
