@@ -15,6 +15,7 @@ const (
 	maxChainRules   = 200
 	maxMissing      = 10
 	maxExamples     = 3
+	maxTried        = 20 // Services that are followed in search of examples
 	maxPathEvidence = 12
 )
 
@@ -115,6 +116,19 @@ type serviceRulesAnswer struct {
 	Present  int              `json:"present"`
 	Missing  []serviceMissing `json:"missing"`
 	Examples []serviceExample `json:"examples"`
+	// Astray are Services that have rules which a packet does not come to, at most three.
+	Astray []serviceAstray `json:"astray"`
+	// Unhooked are the base chains ("nat PREROUTING") that do not lead to the rules while others do.
+	Unhooked []string `json:"unhooked"`
+	tried    int
+}
+
+type serviceAstray struct {
+	Service  string     `json:"service"`
+	Address  string     `json:"address"`
+	Port     int32      `json:"port"`
+	Detail   string     `json:"detail"`
+	Evidence []Evidence `json:"evidence"`
 }
 
 type serviceMissing struct {
@@ -139,7 +153,7 @@ func askServiceRules(in *incident, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := serviceRulesAnswer{Missing: []serviceMissing{}, Examples: []serviceExample{}}
+	answer := serviceRulesAnswer{Missing: []serviceMissing{}, Examples: []serviceExample{}, Astray: []serviceAstray{}, Unhooked: []string{}}
 	cluster := in.snapshot.Cluster
 	if cluster == nil || cluster.Services.Status != facts.Read {
 		return answer, nil
@@ -195,9 +209,23 @@ func (a *serviceRulesAnswer) exemplify(r *ruleset, name string, service *facts.S
 	if n := len(a.Examples); n > 0 && a.Examples[n-1].Service == name {
 		return
 	}
-	path := r.ServicePath(address, protocol, uint16(port.Port))
-	if path.Status != netfilter.StatusTranslated {
+	if a.tried >= maxTried && !isDNS {
 		return
+	}
+	a.tried++
+	path := r.ServicePath(address, protocol, uint16(port.Port))
+	switch path.Status {
+	case netfilter.StatusTranslated:
+	case netfilter.StatusNoRule, netfilter.StatusNoChains, netfilter.StatusDropped:
+		if len(a.Astray) < maxExamples {
+			a.Astray = append(a.Astray, serviceAstray{name, address.String(), port.Port, path.Reason, r.pathAnswer(path).Evidence})
+		}
+		return
+	default:
+		return
+	}
+	if len(a.Unhooked) == 0 {
+		a.Unhooked = append(a.Unhooked, path.Missing...)
 	}
 	answer := r.pathAnswer(path)
 	example := serviceExample{name, wayOf(path), answer.Endpoints, answer.Evidence}
@@ -223,7 +251,6 @@ func wayOf(path netfilter.Path) string {
 type ruleAnswer struct {
 	Backend string       `json:"backend"`
 	Rule    string       `json:"rule"`
-	SetMSS  int          `json:"set_mss,omitempty"`
 	Source  facts.Source `json:"source"`
 }
 
@@ -244,20 +271,6 @@ func askChain(in *incident, args []any) (any, error) {
 		for _, rule := range found.Rules {
 			answers = append(answers, r.ruleAnswer(rule))
 		}
-	}
-	return answers, nil
-}
-
-func askMSSClamps(in *incident, args []any) (any, error) {
-	r, err := rulesetArgument(in, args)
-	if err != nil {
-		return nil, err
-	}
-	answers := []ruleAnswer{}
-	for _, clamp := range r.MSSClamp() {
-		answer := r.ruleAnswer(clamp.Rule)
-		answer.SetMSS = int(clamp.SetMSS)
-		answers = append(answers, answer)
 	}
 	return answers, nil
 }

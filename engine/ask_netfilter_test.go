@@ -168,24 +168,3 @@ func TestAskServices(t *testing.T) {
 		t.Errorf("chain: %+v", got)
 	}
 }
-
-func TestAskMSSClamps(t *testing.T) {
-	node := &facts.Node{Name: "n1"}
-	node.IPTablesLegacy = listed(`*mangle
-:FORWARD ACCEPT [0:0]
--A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
--A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1360
-COMMIT
-`, "iptables-legacy-save -c")
-	got, err := askMSSClamps(newIncident(&facts.Snapshot{Nodes: []*facts.Node{node}}), []any{"n1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []ruleAnswer{
-		{"iptables-legacy", "-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu", 0, "iptables-legacy-save -c, line 3"},
-		{"iptables-legacy", "-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1360", 1360, "iptables-legacy-save -c, line 4"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("clamps (-want +got):\n%s", diff)
-	}
-}

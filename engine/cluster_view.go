@@ -15,11 +15,19 @@ import (
 type clusterView struct {
 	cluster *facts.Cluster // nil: none was read
 	groups  groupSet
-	memo    termMemo
+	// unread is what stands for its groups where it was not read.
+	unread *facts.Meta
+	memo   termMemo
 }
 
-func newClusterView(cluster *facts.Cluster) *clusterView {
-	v := &clusterView{cluster: cluster}
+func newClusterView(snapshot *facts.Snapshot) *clusterView {
+	cluster := snapshot.Cluster
+	v := &clusterView{cluster: cluster, unread: &noCluster}
+	for _, input := range snapshot.Inputs {
+		if input.Kind == "cluster" && input.Problem != "" {
+			v.unread = &facts.Meta{Status: facts.Failed, Reason: input.Problem}
+		}
+	}
 	if cluster != nil {
 		v.groups = newGroupSet(cluster.Groups())
 	}
@@ -30,7 +38,7 @@ func (v *clusterView) meta(group string) *facts.Meta {
 	if meta, ok := v.groups.meta(strings.TrimPrefix(group, clusterPrefix)); ok {
 		return meta
 	}
-	return &noCluster
+	return v.unread
 }
 
 func (v *clusterView) value(reads map[string]bool) (*ast.Term, error) {

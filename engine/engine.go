@@ -45,6 +45,9 @@ func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, erro
 	for _, option := range options {
 		option(e)
 	}
+	if err := l.checkImports(); err != nil {
+		return nil, err
+	}
 	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true)
 	if compiler.Compile(l.modules); compiler.Failed() {
 		return nil, ruleError("", compiler.Errors)
@@ -61,6 +64,34 @@ func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, erro
 		e.rules = append(e.rules, &compiledRule{Rule: rule, reads: l.reads(rule), query: query})
 	}
 	return e, nil
+}
+
+// checkImports finds imports of netcause's packages that are nowhere. To OPA they are undefined, and a rule that reads them
+// would never find anything.
+func (l *Library) checkImports() error {
+	for file, module := range l.modules {
+		for _, i := range module.Imports {
+			ref, ok := i.Path.Value.(ast.Ref)
+			if !ok || !strings.HasPrefix(ref.String(), "data.netcause.") {
+				continue
+			}
+			if !l.hasPackage(ref.String()) {
+				return &RuleError{file, i.Location.Row, fmt.Sprintf("it imports %s, which is nowhere", ref)}
+			}
+		}
+	}
+	return nil
+}
+
+// hasPackage says whether a package of that path is there, or one that the path goes into or out of.
+func (l *Library) hasPackage(path string) bool {
+	for _, module := range l.modules {
+		name := module.Package.Path.String()
+		if name == path || strings.HasPrefix(path, name+".") || strings.HasPrefix(name, path+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // outcomeQuery asks for a rule's three sets; one that the rule does not have is empty.

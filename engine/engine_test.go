@@ -168,6 +168,33 @@ func TestUnexaminedIsTheRulesOwnWord(t *testing.T) {
 	}
 }
 
+// A rule that no node could be asked about is not examined: it does not vanish.
+func TestNoNodeIsNotExamined(t *testing.T) {
+	e := compile(t, fstest.MapFS{
+		"links.rego": rule("links", nodeRule+"\n#   needs: [links]", "finding contains 1 if false"),
+		"bare.rego":  rule("bare", nodeRule, "finding contains 1 if false"),
+	})
+	cluster := &facts.Cluster{Nodes: facts.ReadGroup([]facts.NodeObject{{Metadata: facts.ObjectMeta{Name: "n1"}}})}
+	d := diagnose(t, e, &facts.Snapshot{Cluster: cluster})
+	want := []string{
+		"not examined bare Cluster cluster: host not-asked (nothing was collected on this node)",
+		"not examined links Cluster cluster: links not-asked (nothing was collected on this node)",
+	}
+	if diff := cmp.Diff(want, outcomes(d)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+// An API server that did not answer is the reason, not that nobody asked.
+func TestUnreachableClusterIsTheReason(t *testing.T) {
+	e := compile(t, fstest.MapFS{"pods.rego": rule("pods", clusterRule+"\n#   needs: [cluster.pods]", "finding contains 1 if false")})
+	d := diagnose(t, e, &facts.Snapshot{Inputs: []facts.Input{{Kind: "cluster", Name: "https://192.0.2.1", Problem: "API server https://192.0.2.1: it did not answer in time"}}})
+	want := []string{"not examined pods Cluster cluster: cluster.pods failed (API server https://192.0.2.1: it did not answer in time)"}
+	if diff := cmp.Diff(want, outcomes(d)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
 func TestCausesLeadToOneRoot(t *testing.T) {
 	on := func(nodes string) string {
 		return fmt.Sprintf(`finding contains {"subject": {"kind": "Node", "name": n, "node": n}, "message": "m", "evidence": [{"fact": "f", "value": "v", "source": "s"}], "fix": {"summary": "", "steps": []}} if some n in [%s]`, nodes)
@@ -294,6 +321,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		{"unknown symptom", string(rule("x", "#   scope: node\n#   severity: info\n#   explains: [dns]", always).Data), `custom.explains names "dns", which is no symptom`},
 		{"unknown group", string(rule("x", nodeRule+"\n#   needs: [linkz]", always).Data), `custom.needs names "linkz", which is no group of facts`},
 		{"scope", string(rule("x", "#   scope: pod\n#   severity: info", always).Data), `custom.scope "pod" is not one of node, cluster`},
+		{"package", "# METADATA\n# title: t\n# description: d\n# custom:\n#   id: x\npackage rules.x", "rule x.rego:6: its package is rules.x: a rule's package begins with netcause.rules."},
 		{"duplicate id", string(sound.Data), `its id "sound" is that of sound.rego too`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -311,6 +339,7 @@ func TestCompileNamesFileAndLine(t *testing.T) {
 		{"unknown variable", "finding contains nobody", "rule x.rego:12: var nobody is unsafe"},
 		{"network", `finding contains http.send({"method": "get", "url": "http://127.0.0.1"})`, "rule x.rego:12: undefined function http.send"},
 		{"environment", `finding contains opa.runtime()`, "undefined function opa.runtime"},
+		{"import", "import data.netcause.lib.nosuch\n\nfinding contains nosuch.x", "rule x.rego:12: it imports data.netcause.lib.nosuch, which is nowhere"},
 		{"wrong argument", `finding contains netcause.route(1, "10.0.0.1")`, "rule x.rego:12: netcause.route: invalid argument"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// evaluation is one rule for one subject. node is nil for a rule of scope cluster.
+// evaluation is one rule for one subject. node is nil for a rule of scope cluster, and for one of scope node that has no
+// node to judge.
 type evaluation struct {
 	rule *compiledRule
 	node *nodeView
@@ -48,10 +49,15 @@ func (e *Engine) Diagnose(ctx context.Context, snapshot *facts.Snapshot) (*Diagn
 			evaluations = append(evaluations, evaluation{rule, nil})
 			continue
 		}
+		judged := false
 		for _, node := range in.nodes {
 			if node.node != nil || rule.judgesObjectsAlone(in) {
 				evaluations = append(evaluations, evaluation{rule, node})
+				judged = true
 			}
+		}
+		if !judged {
+			evaluations = append(evaluations, evaluation{rule, nil})
 		}
 	}
 	outcomes := make([]outcome, len(evaluations))
@@ -128,7 +134,11 @@ func (in *incident) missingFor(ev evaluation) []MissingFacts {
 }
 
 func (e *Engine) evaluate(ctx context.Context, in *incident, ev evaluation) (outcome, error) {
-	if list := in.missingFor(ev); len(list) > 0 {
+	list := in.missingFor(ev)
+	if len(list) == 0 && ev.rule.Scope == ScopeNode && ev.node == nil {
+		list = []MissingFacts{missing("host", &noSuchNode)}
+	}
+	if len(list) > 0 {
 		return outcome{notExamined: ev.notExamined(list)}, nil
 	}
 	input, err := in.input(ev.node, ev.rule)

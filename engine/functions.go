@@ -32,9 +32,9 @@ var functions = []function{
 	},
 	{
 		name:        "netcause.service_rules",
-		description: "Every Service port of the cluster against the rules of a node: how many of them have a rule, the first that have none, and up to three translations in full.",
+		description: "Every Service port of the cluster against the rules of a node: how many of them have a rule, the first that have none, up to three translations in full, and what has rules that packets do not come to.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
-		result:      "object: total, present, missing ({service, address, port, source}), examples ({service, way, endpoints, evidence})",
+		result:      "object: total, present, missing ({service, address, port, source}), examples ({service, way, endpoints, evidence}), astray ({service, address, port, detail, evidence}), unhooked (base chains that do not lead to the rules)",
 		ask:         askServiceRules,
 	},
 	{
@@ -53,9 +53,9 @@ var functions = []function{
 	},
 	{
 		name:        "netcause.mss_clamps",
-		description: "The rules of a node that clamp the MSS of TCP (target TCPMSS).",
+		description: "The rules of a node that clamp the MSS of TCP (target TCPMSS), and whether all that it forwards comes by them.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
-		result:      "array: {backend, rule, source}",
+		result:      "array: {backend, rule, source, set_mss, always}",
 		ask:         askMSSClamps,
 	},
 	{

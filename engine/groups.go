@@ -82,5 +82,9 @@ func missing(group string, meta *facts.Meta) MissingFacts {
 	if reason == "" {
 		reason = "it was " + strings.ReplaceAll(meta.Status.String(), "-", " ")
 	}
-	return MissingFacts{Group: group, Status: meta.Status, Reason: reason, Collect: collectCommands[group]}
+	collect := collectCommands[group]
+	if meta.Status == facts.Denied && !isClusterGroup(group) {
+		collect = "sudo netcause collect -o node.tar.gz"
+	}
+	return MissingFacts{Group: group, Status: meta.Status, Reason: reason, Collect: collect}
 }

@@ -18,7 +18,7 @@ type incident struct {
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
-	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot.Cluster)}
+	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
 	objects := map[string]*facts.NodeObject{}
 	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
 		for i := range c.Nodes.Value {

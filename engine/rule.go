@@ -89,10 +89,13 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // ruleFromModule reads a rule's METADATA. Modules outside netcause.rules are helpers: for them it gives nil.
 func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 	name := strings.TrimPrefix(module.Package.Path.String(), "data.")
+	annotations := packageAnnotations(module)
 	if !strings.HasPrefix(name, rulesPackage) {
+		if annotations != nil && annotations.Custom["id"] != nil {
+			return nil, &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package is %s: a rule's package begins with %s", name, rulesPackage)}
+		}
 		return nil, nil
 	}
-	annotations := packageAnnotations(module)
 	if annotations == nil {
 		return nil, &RuleError{file, module.Package.Location.Row, "no METADATA above its package: write `# METADATA` with title, description and custom.id, category, scope, severity, explains"}
 	}

@@ -93,5 +93,22 @@ func (s *scope) collectCluster(ctx context.Context) (*facts.Cluster, []facts.Inp
 	case err != nil:
 		return nil, nil, fmt.Errorf("read the cluster: %w", err)
 	}
+	if missing := s.missingNamespace(c); missing != "" {
+		input.Problem = missing
+	}
 	return c, []facts.Input{input}, nil
+}
+
+// missingNamespace says that the namespace asked for does not exist: nothing in it is found then.
+func (s *scope) missingNamespace(c *facts.Cluster) string {
+	name := s.cluster.Namespace
+	if name == "" || c.Namespaces.Status != facts.Read {
+		return ""
+	}
+	for _, namespace := range c.Namespaces.Value {
+		if namespace.Metadata.Name == name {
+			return ""
+		}
+	}
+	return fmt.Sprintf("there is no namespace %q in the cluster", name)
 }
