@@ -11,7 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/types"
 )
 
-// function is a built-in function that rules call to ask about bulk facts. Its first argument is a node's name.
+// function is a built-in function that rules call to ask about bulk facts. Most take a node's name first.
 type function struct {
 	name        string
 	description string
@@ -64,6 +64,13 @@ var functions = []function{
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "address", Type: types.S}},
 		result:      "object: status (\"route\", \"none\", \"unknown\"), route, detail",
 		ask:         askRoute,
+	},
+	{
+		name:        "netcause.denied_pods",
+		description: "The running Pods that NetworkPolicies keep from a port of all of these addresses, by the policies that deny.",
+		args:        []types.NamedType{{Name: "addresses", Type: types.NewArray(nil, types.S)}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},
+		result:      "object: asked, allowed, unknown, missing, denied ({policies, direction, reason, unmet, count, pods, nodes})",
+		ask:         askDeniedPods,
 	},
 }
 

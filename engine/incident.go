@@ -3,10 +3,12 @@ package engine
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/engine/networkpolicy"
 )
 
 // incident is everything that one diagnosis is about, in the form that rules and built-in functions ask.
@@ -15,10 +17,13 @@ type incident struct {
 	nodes    []*nodeView // by name
 	byName   map[string]*nodeView
 	cluster  *clusterView
+	// policies judges connections by the cluster's NetworkPolicies.
+	policies func() *networkpolicy.Evaluator
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
 	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
+	in.policies = sync.OnceValue(func() *networkpolicy.Evaluator { return networkpolicy.New(snapshot.Cluster) })
 	objects := map[string]*facts.NodeObject{}
 	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
 		for i := range c.Nodes.Value {

@@ -163,6 +163,18 @@ func healthy() *facts.Snapshot {
 					Tolerations:  []facts.Toleration{{Operator: "Exists"}},
 				}}},
 			}}),
+			NetworkPolicies: facts.ReadGroup([]facts.NetworkPolicy{}),
+			EndpointSlices: facts.ReadGroup([]facts.EndpointSlice{{
+				Metadata: facts.ObjectMeta{
+					Name: "kube-dns-a", Namespace: "kube-system", Labels: map[string]string{"kubernetes.io/service-name": "kube-dns"},
+				},
+				Ports:     []facts.EndpointPort{{Name: "dns", Protocol: "UDP", Port: 53}},
+				Endpoints: []facts.Endpoint{{Addresses: []string{"10.244.2.2"}}},
+			}}),
+			Namespaces: facts.ReadGroup([]facts.NamespaceObject{
+				{Metadata: facts.ObjectMeta{Name: "shop", Labels: map[string]string{"kubernetes.io/metadata.name": "shop"}}},
+				{Metadata: facts.ObjectMeta{Name: "kube-system", Labels: map[string]string{"kubernetes.io/metadata.name": "kube-system"}}},
+			}),
 			Services: facts.ReadGroup([]facts.Service{{
 				Source:   "services.json",
 				Metadata: facts.ObjectMeta{Name: "kube-dns", Namespace: "kube-system"},
@@ -299,6 +311,64 @@ func TestIncidents(t *testing.T) {
 				if !ruledOut(d, id, "n2") {
 					t.Errorf("%s was not ruled out on n2", id)
 				}
+			}
+		})
+	}
+}
+
+// The policies are real ones, judged by the evaluator: not what a test says that it would answer.
+func TestNetworkPolicyBlocksDNS(t *testing.T) {
+	pod := func(namespace, name, node, address string) facts.Pod {
+		return facts.Pod{
+			Metadata: facts.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"app": name}},
+			Spec:     facts.PodSpec{NodeName: node},
+			Status:   facts.PodStatus{Phase: "Running", PodIP: address, PodIPs: []facts.PodIP{{IP: address}}},
+		}
+	}
+	web := facts.NetworkPolicyRule{Ports: []facts.NetworkPolicyPort{{Protocol: "TCP", Port: float64(443)}}}
+	dns := facts.NetworkPolicyRule{
+		To: []facts.NetworkPolicyPeer{{NamespaceSelector: &facts.LabelSelector{
+			MatchLabels: map[string]string{"kubernetes.io/metadata.name": "kube-system"},
+		}}},
+		Ports: []facts.NetworkPolicyPort{{Protocol: "UDP", Port: float64(53)}},
+	}
+	for _, c := range []struct {
+		name    string
+		egress  []facts.NetworkPolicyRule
+		flannel bool
+		want    []string
+	}{
+		{"web alone", []facts.NetworkPolicyRule{web}, false, []string{"network-policy-blocks-dns NetworkPolicy shop/web"}},
+		{"DNS by namespace label", []facts.NetworkPolicyRule{web, dns}, false, nil},
+		{"everything", []facts.NetworkPolicyRule{{}}, false, nil},
+		{"flannel enforces nothing", []facts.NetworkPolicyRule{web}, true, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := healthy()
+			cluster := s.Cluster
+			cluster.Pods.Value = append(cluster.Pods.Value, pod("shop", "web", "n1", "10.244.1.7"), pod("kube-system", "coredns", "n2", "10.244.2.2"))
+			cluster.NetworkPolicies = facts.ReadGroup([]facts.NetworkPolicy{{
+				Source:   "networkpolicies.json",
+				Metadata: facts.ObjectMeta{Namespace: "shop", Name: "web"},
+				Spec:     facts.NetworkPolicySpec{PolicyTypes: []string{"Egress"}, Egress: c.egress},
+			}})
+			if !c.flannel {
+				cluster.DaemonSets.Value = append(cluster.DaemonSets.Value, facts.DaemonSet{Metadata: facts.ObjectMeta{Name: "canal", Namespace: "kube-system"}})
+			}
+			e, err := engine.New(t.Context(), rules.FS)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := e.Diagnose(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, root := range d.RootCauses {
+				got = append(got, root.ID+" "+root.Subject.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" || len(d.FailedRules) > 0 {
+				t.Errorf("roots (-want +got), failed rules %v:\n%s", d.FailedRules, diff)
 			}
 		})
 	}

@@ -1,0 +1,119 @@
+# METADATA
+# title: A NetworkPolicy keeps Pods from the cluster's DNS
+# description: >-
+#   As soon as one policy selects a Pod for egress, everything that no policy allows is denied: the question to the DNS
+#   Pods too, on port 53 over UDP. The Pod reaches by address what its policies allow, and no name resolves.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+#     description: how policies isolate a Pod, and that rules have to allow DNS as well
+# custom:
+#   id: network-policy-blocks-dns
+#   category: dns-failure
+#   scope: cluster
+#   severity: critical
+#   needs: [cluster.pods, cluster.networkpolicies, cluster.services, cluster.endpointslices, cluster.namespaces]
+#   explains: [dns-failure]
+#   causes: []
+package netcause.rules.dns_failure.network_policy_blocks_dns
+
+import data.netcause.lib.dns
+import data.netcause.lib.policy_plugin
+import data.netcause.lib.text
+
+finding contains f if {
+	not policy_plugin.not_enforced(input.cluster)
+	some question in _questions
+	some denial in question.answer.denied
+	policy := denial.policies[0]
+
+	f := {
+		"subject": {"kind": "NetworkPolicy", "name": policy.name, "namespace": policy.namespace},
+		"affects": denial.nodes,
+		"message": sprintf(
+			"%s of %d Pods (%s) to the DNS Pods on port %d over UDP is denied: their names do not resolve.",
+			[_way[denial.direction], denial.count, text.names(_names(denial)), question.port],
+		),
+		"evidence": array.concat(
+			[{
+				"fact": sprintf("NetworkPolicy %s/%s selects them for %s", [p.namespace, p.name, denial.direction]),
+				"value": denial.reason,
+				"source": p.source,
+			} |
+				some p in denial.policies
+			],
+			[{
+				"fact": sprintf("Pods behind Service %s/%s", [question.service.metadata.namespace, question.service.metadata.name]),
+				"value": concat(", ", question.addresses),
+				"source": question.service.source,
+			}],
+		),
+		"fix": {
+			"summary": "Allow the Pods to ask the DNS Pods",
+			"steps": [{
+				"cluster": true,
+				"edit": _edit(denial.direction, policy, question),
+				"why": concat("; ", denial.unmet),
+			}],
+		},
+		"verify": sprintf("kubectl -n %s exec %s -- nslookup kubernetes.default answers", [denial.pods[0].namespace, denial.pods[0].name]),
+	}
+}
+
+ruled_out contains {"message": "nothing enforces NetworkPolicies in this cluster", "evidence": [policy_plugin.not_enforced(input.cluster)]}
+
+ruled_out contains {"message": "the cluster has no NetworkPolicy", "evidence": []} if count(input.cluster.networkpolicies) == 0
+
+ruled_out contains {
+	"message": sprintf("policies let all %d Pods ask the DNS Pods", [question.answer.asked]),
+	"evidence": [{
+		"fact": sprintf("Pods behind Service %s/%s", [question.service.metadata.namespace, question.service.metadata.name]),
+		"value": concat(", ", question.addresses),
+		"source": question.service.source,
+	}],
+} if {
+	count(input.cluster.networkpolicies) > 0
+	not policy_plugin.not_enforced(input.cluster)
+	some question in _questions
+	count(question.answer.denied) == 0
+	question.answer.unknown == 0
+}
+
+unexamined contains {"group": "cluster.endpointslices", "reason": "no DNS Service with endpoints was found"} if {
+	count(input.cluster.networkpolicies) > 0
+	count(_questions) == 0
+}
+
+unexamined contains {"group": "cluster.namespaces", "reason": concat("; ", question.answer.missing)} if {
+	some question in _questions
+	count(question.answer.denied) == 0
+	question.answer.unknown > 0
+}
+
+# _questions are what Pods ask: each DNS Service's Pods at their port.
+_questions := [question |
+	some service in dns.services(input.cluster)
+	some port, addresses in dns.endpoints(input.cluster, service)
+	count(addresses) > 0
+	question := {
+		"service": service,
+		"port": port,
+		"addresses": sort(addresses),
+		"answer": netcause.denied_pods(sort(addresses), "UDP", port),
+	}
+]
+
+_names(denial) := {sprintf("%s/%s", [pod.namespace, pod.name]) | some pod in denial.pods}
+
+_way := {"egress": "The way", "ingress": "The way in"}
+
+_edit("egress", policy, question) := sprintf(
+	"in NetworkPolicy %s/%s add to spec.egress a rule to namespaceSelector kubernetes.io/metadata.name: %s with %s",
+	[policy.namespace, policy.name, question.service.metadata.namespace, _allowed(question)],
+)
+
+_edit("ingress", policy, question) := sprintf(
+	"NetworkPolicy %s/%s selects the DNS Pods: add to its spec.ingress a rule from namespaceSelector {} with %s",
+	[policy.namespace, policy.name, _allowed(question)],
+)
+
+_allowed(question) := sprintf("ports %d over UDP and %d over TCP", [question.port, question.port])

@@ -1,0 +1,102 @@
+package netcause.rules.dns_failure.network_policy_blocks_dns_test
+
+import data.netcause.rules.dns_failure.network_policy_blocks_dns as rule
+
+service := {
+	"metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
+	"spec": {"clusterIP": "10.96.0.10", "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353}]},
+	"source": "services.json",
+}
+
+endpoint_slice := {
+	"metadata": {"name": "kube-dns-a", "namespace": "kube-system", "labels": {"kubernetes.io/service-name": "kube-dns"}},
+	"ports": [{"name": "dns", "port": 5353, "protocol": "UDP"}, {"name": "metrics", "port": 9153, "protocol": "TCP"}],
+	"endpoints": [{"addresses": ["10.244.1.2"]}, {"addresses": ["10.244.2.2"]}],
+}
+
+policy := {"metadata": {"name": "lock-down", "namespace": "shop"}, "spec": {"podSelector": {}, "policyTypes": ["Egress"]}}
+
+cluster := {
+	"pods": [],
+	"nodes": [],
+	"daemonsets": [],
+	"networkpolicies": [policy],
+	"services": [service, object.union(service, {"metadata": {"name": "web", "labels": {"k8s-app": "web"}}})],
+	"endpointslices": [endpoint_slice],
+	"namespaces": [],
+}
+
+with_cluster(fields) := {"nodes": [], "cluster": object.union(cluster, fields)}
+
+incident := with_cluster({})
+
+nobody := {"asked": 4, "allowed": 4, "unknown": 0, "missing": [], "denied": []}
+
+denied := object.union(nobody, {"allowed": 2, "denied": [{
+	"policies": [{"name": "lock-down", "namespace": "shop", "source": "kubectl get networkpolicy -n shop lock-down -o yaml"}],
+	"direction": "egress",
+	"reason": "no egress rule allows it",
+	"unmet": ["port 5353/UDP is not among its ports: 443/TCP"],
+	"count": 2,
+	"pods": [{"namespace": "shop", "name": "web-0"}, {"namespace": "shop", "name": "web-1"}],
+	"nodes": ["n1"],
+}]})
+
+unknown := object.union(nobody, {"allowed": 3, "unknown": 1, "missing": ["the labels of namespace shop were not read"]})
+
+by_port(addresses, "UDP", 5353) := denied if addresses == ["10.244.1.2", "10.244.2.2"]
+
+ruled_out_only if {
+	count(rule.finding) == 0
+	count(rule.ruled_out) > 0
+	count(rule.unexamined) == 0
+}
+
+test_found_egress_without_dns if {
+	some f in rule.finding with input as incident with netcause.denied_pods as by_port
+	f.subject == {"kind": "NetworkPolicy", "name": "lock-down", "namespace": "shop"}
+	f.message == "The way of 2 Pods (shop/web-0, shop/web-1) to the DNS Pods on port 5353 over UDP is denied: their names do not resolve."
+	f.affects == ["n1"]
+	f.evidence[0].source == "kubectl get networkpolicy -n shop lock-down -o yaml"
+	contains(f.fix.steps[0].edit, "kubernetes.io/metadata.name: kube-system")
+	contains(f.fix.steps[0].edit, "ports 5353 over UDP")
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as by_port
+}
+
+test_found_at_the_dns_pods if {
+	at_dns := object.union(denied, {"denied": [object.union(denied.denied[0], {"direction": "ingress"})]})
+	some f in rule.finding with input as incident with netcause.denied_pods as at_dns
+	contains(f.fix.steps[0].edit, "selects the DNS Pods")
+}
+
+test_ruled_out_allowed if {
+	ruled_out_only with input as incident with netcause.denied_pods as nobody
+}
+
+test_ruled_out_no_policy if {
+	ruled_out_only with input as with_cluster({"networkpolicies": []}) with netcause.denied_pods as nobody
+	ruled_out_only with input as with_cluster({"networkpolicies": [], "endpointslices": []}) with netcause.denied_pods as nobody
+}
+
+test_ruled_out_flannel_enforces_nothing if {
+	node := {"metadata": {"name": "n1", "annotations": {"flannel.alpha.coreos.com/backend-type": "vxlan"}}, "source": "nodes.json"}
+	ruled_out_only with input as with_cluster({"nodes": [node]}) with netcause.denied_pods as denied
+
+	canal := {"metadata": {"name": "canal", "namespace": "kube-system"}}
+	count(rule.finding) == 1 with input as with_cluster({"nodes": [node], "daemonsets": [canal]}) with netcause.denied_pods as denied
+
+	k3s := object.union(node, {"status": {"nodeInfo": {"kubeletVersion": "v1.33.1+k3s1"}}})
+	count(rule.finding) == 1 with input as with_cluster({"nodes": [k3s]}) with netcause.denied_pods as denied
+}
+
+test_unexamined_unknown if {
+	some u in rule.unexamined with input as incident with netcause.denied_pods as unknown
+	u.reason == "the labels of namespace shop were not read"
+	count(rule.finding) == 0 with input as incident with netcause.denied_pods as unknown
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as unknown
+}
+
+test_unexamined_no_dns_service if {
+	some u in rule.unexamined with input as with_cluster({"endpointslices": []}) with netcause.denied_pods as nobody
+	u.group == "cluster.endpointslices"
+}

@@ -1,0 +1,44 @@
+# METADATA
+# description: The cluster's DNS.
+package netcause.lib.dns
+
+# services are those that Pods ask for names: by their label or name, with port 53 over UDP.
+services(cluster) := [service |
+	some service in cluster.services
+	_is_dns(service)
+	count(_ports(service)) > 0
+]
+
+_is_dns(service) if object.get(service.metadata, ["labels", "k8s-app"], "") in {"kube-dns", "coredns"}
+
+_is_dns(service) if service.metadata.name in {"kube-dns", "coredns", "dns-default"}
+
+_ports(service) := [port |
+	some port in service.spec.ports
+	port.port == 53
+	port.protocol == "UDP"
+]
+
+# endpoints are, by target port, the addresses of the Pods behind a Service.
+endpoints(cluster, service) := {port: addresses |
+	some slice in cluster.endpointslices
+	_slice_of(slice, service)
+	some port in _target_ports(slice)
+	addresses := {address |
+		some other in cluster.endpointslices
+		_slice_of(other, service)
+		port in _target_ports(other)
+		some endpoint in other.endpoints
+		some address in endpoint.addresses
+	}
+}
+
+_slice_of(slice, service) if {
+	slice.metadata.namespace == service.metadata.namespace
+	slice.metadata.labels["kubernetes.io/service-name"] == service.metadata.name
+}
+
+_target_ports(slice) := {port.port |
+	some port in slice.ports
+	object.get(port, "protocol", "TCP") == "UDP"
+}
