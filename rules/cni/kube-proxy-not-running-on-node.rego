@@ -51,6 +51,7 @@ finding contains f if {
 	not _works
 	not _does_not_belong
 	not _has_rules
+	not _doubt
 	count(_rules.unknown) == 0
 
 	f := {
@@ -94,6 +95,13 @@ unexamined contains {
 	_wanted
 	not _works
 	_report_is_old
+}
+
+unexamined contains {"group": "cluster.configmaps", "reason": _doubt} if {
+	kubernetes.is_node(input.node)
+	not _works
+	not _does_not_belong
+	not _has_rules
 }
 
 unexamined contains {"group": group} if {
@@ -163,6 +171,8 @@ _label_fact(label) := {
 }
 
 _rules := netcause.kube_proxy_rules(input.node.name)
+
+_doubt := kube_proxy.doubt(input.cluster, input.node)
 
 _has_rules if count(_rules.modes) > 0
 

@@ -284,3 +284,74 @@ test_unexamined_rules_not_read if {
 	{u.group | some u in rule.unexamined} == {"iptables_nft", "iptables_legacy", "nftables", "ipvs"} with input as facts
 		with netcause.kube_proxy_rules as unread
 }
+
+process(comm) := {"pid": 12, "comm": comm, "args": [comm], "hostNetwork": true, "source": "ps -eo pid,args"}
+
+cilium_config(value) := {
+	"metadata": {"name": "cilium-config"},
+	"data": {"kube-proxy-replacement": value},
+	"source": "configmaps.json",
+}
+
+of_processes(comms) := {
+	"node": {"name": "n1", "collected": true, "processes": [process(comm) | some comm in comms], "status": {}},
+	"peers": [],
+	"cluster": {},
+}
+
+unexamined_only(reason) if {
+	count(rule.finding) == 0
+	count(rule.ruled_out) == 0
+	rule.unexamined == {{"group": "cluster.configmaps", "reason": reason}}
+}
+
+test_unexamined_another_agent_may_serve_services if {
+	every comm in ["cilium-agent", "ovnkube", "antrea-agent", "calico-node"] {
+		reason := sprintf("%s runs on it and may serve Services itself: its configuration tells", [comm])
+		unexamined_only(reason) with input as of_processes(["kubelet", comm]) with netcause.kube_proxy_rules as no_rules
+		of_cluster := collected(known(api_node, [], []), {"processes": [kubelet, process(comm)]})
+		unexamined_only(reason) with input as of_cluster with netcause.kube_proxy_rules as no_rules
+	}
+}
+
+test_found_daemonset_is_meant_for_the_node_beside_another_agent if {
+	facts := collected(known(api_node, [daemonset], []), {"processes": [kubelet, process("calico-node")]})
+	found_only with input as facts with netcause.kube_proxy_rules as no_rules
+}
+
+test_found_cilium_leaves_services_alone if {
+	facts := collected(known(api_node, [], []), {"processes": [kubelet, process("cilium-agent")]})
+	left := object.union(facts, {"cluster": {"configmaps": [cilium_config("false")]}})
+	found_only with input as left with netcause.kube_proxy_rules as no_rules
+}
+
+test_ruled_out_rules_beside_another_agent if {
+	ruled_out_only with input as of_processes(["kubelet", "calico-node"]) with netcause.kube_proxy_rules as rules_there
+}
+
+parked := object.union(daemonset, {
+	"spec": {"template": {"spec": {"nodeSelector": {"non-existing": "true"}}}},
+	"status": {"desiredNumberScheduled": 0, "numberReady": 0},
+})
+
+test_unexamined_daemonset_is_parked if {
+	facts := collected(known(api_node, [parked], []), {"processes": [kubelet]})
+	reason := "DaemonSet kube-system/kube-proxy is parked, it leaves out every Node: something else may serve Services"
+	unexamined_only(reason) with input as facts with netcause.kube_proxy_rules as no_rules
+	unexamined_only(reason) with input as collected(known(api_node, [object.remove(parked, ["status"])], []), {"processes": [kubelet]})
+		with netcause.kube_proxy_rules as no_rules
+}
+
+test_found_daemonset_of_some_nodes_leaves_this_one_out if {
+	other := {"metadata": {"name": "n2", "labels": {"kubernetes.io/os": "linux", "proxy": "on"}}, "source": "nodes.json"}
+	partly := object.union(daemonset, {"spec": {"template": {"spec": {"nodeSelector": {"proxy": "on"}}}}})
+	facts := collected(known(api_node, [partly], []), {"processes": [kubelet]})
+	with_other := object.union(facts, {"cluster": {"nodes": [api_node, other]}})
+	found_only with input as with_other with netcause.kube_proxy_rules as no_rules
+}
+
+test_found_daemonset_for_windows_is_not_parked if {
+	waiting := object.union(windows_daemonset, {"status": {"desiredNumberScheduled": 0}})
+	facts := collected(known(api_node, [waiting], []), {"processes": [kubelet]})
+	found_only with input as facts with netcause.kube_proxy_rules as no_rules
+}

@@ -25,6 +25,7 @@ import data.netcause.lib.kubernetes
 finding contains f if {
 	kubernetes.is_node(input.node)
 	not _replacement
+	not _in_doubt
 	count(_rules.modes) == 0
 	f := {
 		"message": sprintf("%s: no Service address works on it.", [_missing]),
@@ -79,9 +80,16 @@ ruled_out contains {
 	not _serves_none
 }
 
+unexamined contains {"group": "cluster.configmaps", "reason": _doubt} if {
+	kubernetes.is_node(input.node)
+	count(_rules.modes) == 0
+	_in_doubt
+}
+
 unexamined contains {"group": group} if {
 	kubernetes.is_node(input.node)
 	not _replacement
+	not _in_doubt
 	count(_rules.modes) == 0
 	count(_rules.detached) == 0
 	some group in _rules.unknown
@@ -93,6 +101,14 @@ unexamined contains {"group": "processes", "reason": "it is not known whether th
 }
 
 _replacement := kube_proxy.replacement(input.cluster, input.node)
+
+_doubt := kube_proxy.doubt(input.cluster, input.node)
+
+# Chains of kube-proxy that nothing leads to are its own all the same.
+_in_doubt if {
+	_doubt
+	count(_rules.detached) == 0
+}
 
 _rules := netcause.kube_proxy_rules(input.node.name)
 

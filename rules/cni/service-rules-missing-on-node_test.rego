@@ -172,3 +172,46 @@ test_unexamined_perhaps_no_node if {
 	u.group == "processes"
 	count(rule.ruled_out) == 0 with input as loose with netcause.kube_proxy_rules as empty with netcause.service_rules as none
 }
+
+running(comms) := [{"comm": comm, "pid": 1, "hostNetwork": true, "source": "ps -eo pid,args"} | some comm in comms]
+
+test_unexamined_another_agent_may_serve_services if {
+	every comm in ["cilium-agent", "ovnkube", "antrea-agent", "calico-node"] {
+		facts := of({"object": api_node, "processes": running(["kubelet", comm])})
+		reason := sprintf("%s runs on it and may serve Services itself: its configuration tells", [comm])
+		rule.unexamined == {{"group": "cluster.configmaps", "reason": reason}} with input as facts
+			with netcause.kube_proxy_rules as empty
+			with netcause.service_rules as none
+		count(rule.finding) + count(rule.ruled_out) == 0 with input as facts
+			with netcause.kube_proxy_rules as empty
+			with netcause.service_rules as none
+	}
+}
+
+daemonset := {"metadata": {"name": "kube-proxy", "namespace": "kube-system"}, "source": "daemonsets.json"}
+
+test_found_kube_proxy_beside_another_agent if {
+	facts := of({"object": api_node, "processes": running(["kubelet", "calico-node"])})
+	meant := object.union(facts, {"cluster": {"daemonsets": [daemonset]}})
+	found_only with input as meant with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	both := of({"object": api_node, "processes": running(["kubelet", "calico-node", "kube-proxy"])})
+	found_only with input as both with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	detached := object.union(empty, {"detached": [jump]})
+	found_only with input as facts with netcause.kube_proxy_rules as detached with netcause.service_rules as none
+}
+
+test_found_cilium_leaves_services_alone if {
+	config := {"metadata": {"name": "cilium-config"}, "data": {"kube-proxy-replacement": "false"}, "source": "configmaps.json"}
+	facts := of({"object": api_node, "processes": running(["kubelet", "cilium-agent"])})
+	left := object.union(facts, {"cluster": {"configmaps": [config]}})
+	found_only with input as left with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}
+
+test_unexamined_daemonset_is_parked if {
+	parked := object.union(daemonset, {"spec": {"template": {"spec": {"nodeSelector": {"non-existing": "true"}}}}})
+	labelled := object.union(api_node, {"metadata": {"labels": {"kubernetes.io/os": "linux"}}})
+	facts := object.union(of({"object": labelled}), {"cluster": {"nodes": [labelled], "daemonsets": [parked]}})
+	some u in rule.unexamined with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	startswith(u.reason, "DaemonSet kube-system/kube-proxy is parked")
+	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}

@@ -141,3 +141,66 @@ _leaves_services(daemonset) if {
 	some container in daemonset.spec.template.spec.containers
 	"--run-service-proxy=false" in array.concat(object.get(container, "command", []), object.get(container, "args", []))
 }
+
+# doubt says why something else than kube-proxy may serve Services on a node, where only its configuration would tell. A
+# node that kube-proxy is meant for leaves none.
+doubt(cluster, node) := _doubts(cluster, node)[0] if {
+	not replacement(cluster, node)
+	not _meant_for(cluster, node)
+	not _runs_alone(node)
+}
+
+_doubts(cluster, node) := array.concat(
+	[sprintf("%s runs on it and may serve Services itself: its configuration tells", [comm]) |
+		some process in node.processes
+		process.hostNetwork
+		comm := process.comm
+		comm in {"cilium-agent", "ovnkube", "antrea-agent", "calico-node"}
+		not _leaves_services_to_kube_proxy(comm, cluster)
+	],
+	[sprintf("DaemonSet %s is parked, it leaves out every Node: something else may serve Services", [kubernetes.name(daemonset)]) |
+		some daemonset in daemonsets(cluster)
+		_is_parked(daemonset, cluster, node.object)
+	],
+)
+
+_meant_for(cluster, node) if {
+	node.object
+	some daemonset in daemonsets(cluster)
+	not scheduling.excludes(daemonset, node.object)
+}
+
+_meant_for(cluster, node) if count(pods_for(cluster, node)) > 0
+
+# k3s can be told to leave kube-proxy out (--disable-kube-proxy): it is no proof.
+_runs_alone(node) if {
+	some process in node.processes
+	process.hostNetwork
+	process.comm == "kube-proxy"
+}
+
+_leaves_services_to_kube_proxy("cilium-agent", cluster) if {
+	some config in cluster.configmaps
+	config.metadata.name == "cilium-config"
+	config.data["kube-proxy-replacement"] in {"false", "disabled"}
+}
+
+# Who replaces kube-proxy often leaves its DaemonSet with a nodeSelector that no Node has.
+_is_parked(daemonset, cluster, api_node) if {
+	scheduling.excludes(daemonset, api_node)
+	not _is_of_another_os(daemonset, api_node)
+	_is_placed_nowhere(daemonset, cluster)
+}
+
+_is_of_another_os(daemonset, api_node) if {
+	os := daemonset.spec.template.spec.nodeSelector["kubernetes.io/os"]
+	os != api_node.metadata.labels["kubernetes.io/os"]
+}
+
+_is_placed_nowhere(daemonset, _) if daemonset.status.desiredNumberScheduled == 0
+
+_is_placed_nowhere(daemonset, cluster) if {
+	every api_node in cluster.nodes {
+		scheduling.excludes(daemonset, api_node)
+	}
+}
