@@ -355,3 +355,16 @@ test_found_daemonset_for_windows_is_not_parked if {
 	facts := collected(known(api_node, [waiting], []), {"processes": [kubelet]})
 	found_only with input as facts with netcause.kube_proxy_rules as no_rules
 }
+
+# A node without its kubelet keeps the chains.
+test_found_kubelet_is_gone_and_nothing_leads_to_the_chains if {
+	facts := of_processes(["containerd"])
+	found_only with input as facts with netcause.kube_proxy_rules as object.union(no_rules, {"detached": rules_there.modes})
+	ruled_out_only with input as facts with netcause.kube_proxy_rules as no_rules
+}
+
+test_ruled_out_kubelet_is_gone_and_the_rules_are_there if {
+	ruled_out_only with input as of_processes(["containerd"]) with netcause.kube_proxy_rules as rules_there
+	some r in rule.ruled_out with input as of_processes(["containerd"]) with netcause.kube_proxy_rules as rules_there
+	r.message == "kube-proxy's rules are there"
+}

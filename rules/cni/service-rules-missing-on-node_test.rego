@@ -215,3 +215,19 @@ test_unexamined_daemonset_is_parked if {
 	startswith(u.reason, "DaemonSet kube-system/kube-proxy is parked")
 	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
 }
+
+test_found_chains_that_nothing_leads_to_without_kubelet if {
+	detached := object.union(empty, {"detached": [jump]})
+	alone := {"node": {"name": "n1", "collected": true, "processes": running(["containerd"]), "status": {}}, "peers": [], "cluster": {}}
+	found_only with input as alone with netcause.kube_proxy_rules as detached with netcause.service_rules as none
+	ruled_out_only with input as alone with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+}
+
+test_ruled_out_rules_are_there_without_kubelet if {
+	ruled_out_only with input as of({"name": "n1", "processes": running(["containerd"])})
+		with netcause.kube_proxy_rules as there
+		with netcause.service_rules as services(3, 3, [])
+	some r in rule.ruled_out with input as of({"name": "n1"}) with netcause.kube_proxy_rules as there
+		with netcause.service_rules as services(3, 3, [])
+	startswith(r.message, "the rules of 3 of 3")
+}

@@ -155,8 +155,8 @@ _clients := [client |
 _outside := [node |
 	some node in input.nodes
 	node.links
-	not kubernetes.is_node(node)
 	not node.name in _names_with_ways
+	not kubernetes.is_node(node)
 ]
 
 _names_outside contains node.name if some node in _outside

@@ -90,6 +90,8 @@ with_client(incident_of_two, mtu) := object.union(incident_of_two, {"nodes": arr
 
 clamp(rule_text) := {"backend": "iptables-nft", "rule": rule_text, "source": "iptables-nft-save, line 7"}
 
+no_rules := {"modes": [], "detached": []}
+
 ruled_out_only if {
 	count(rule.finding) == 0
 	count(rule.unexamined) == 0
@@ -100,7 +102,10 @@ calico := [nic(1500), tunl0(1440), veth(1500)]
 
 test_found_calico_with_client_outside if {
 	incident_of_all := with_client(two(calico, [pod(1500, {})]), 1500)
-	found := rule.finding with input as incident_of_all with netcause.mss_clamps as [] with netcause.route as by_eth0
+	found := rule.finding with input as incident_of_all
+		with netcause.mss_clamps as []
+		with netcause.route as by_eth0
+		with netcause.kube_proxy_rules as no_rules
 	count(found) == 1
 	some f in found
 	f.severity == "critical"
@@ -130,7 +135,18 @@ test_found_client_already_lowered_is_a_warning if {
 	some f in rule.finding with input as with_client(two(calico, [pod(1500, {})]), 1440)
 		with netcause.mss_clamps as []
 		with netcause.route as by_eth0
+		with netcause.kube_proxy_rules as no_rules
 	f.severity == "warning"
+}
+
+# A node whose kubelet died is no client: what kube-proxy wrote is still there.
+test_found_node_without_kubelet_is_no_client if {
+	rules_there := {"modes": [{"mode": "iptables-nft"}], "detached": []}
+	some f in rule.finding with input as with_client(two(calico, [pod(1500, {})]), 1500)
+		with netcause.mss_clamps as []
+		with netcause.route as by_eth0
+		with netcause.kube_proxy_rules as rules_there
+	not "client" in {step.node | some step in f.fix.steps}
 }
 
 test_found_by_the_hosts_veth_ends if {
@@ -232,6 +248,7 @@ test_ruled_out_healthy_calico if {
 	ruled_out_only with input as with_client(two([nic(1500), tunl0(1440), veth(1440)], [pod(1440, {})]), 1500)
 		with netcause.mss_clamps as []
 		with netcause.route as by_eth0
+		with netcause.kube_proxy_rules as no_rules
 }
 
 test_ruled_out_healthy_flannel if {
@@ -243,6 +260,7 @@ test_ruled_out_jumbo_uplink if {
 	ruled_out_only with input as with_client(two([nic(9000), flannel(8950), veth(8950)], [pod(8950, {})]), 9000)
 		with netcause.mss_clamps as []
 		with netcause.route as by_eth0
+		with netcause.kube_proxy_rules as no_rules
 }
 
 test_ruled_out_small_nic_not_on_the_way if {

@@ -46,6 +46,12 @@ is_node(node) if {
 	process.hostNetwork
 }
 
+# The chains of kube-proxy outlive the kubelet.
+is_node(node) if {
+	rules := netcause.kube_proxy_rules(node.name)
+	count(array.concat(rules.modes, rules.detached)) > 0
+}
+
 # is_no_node says that it does not: what would show it was read.
 is_no_node(node, cluster) if {
 	cluster.nodes
