@@ -75,6 +75,13 @@ func link(name, kind string, mtu int) facts.Link {
 	}
 }
 
+// podLink is the host's end of a Pod's veth pair.
+func podLink(mtu int) facts.Link {
+	l := link("veth1", "veth", mtu)
+	l.LinkNetnsid = new(int)
+	return l
+}
+
 func flannelLink(local string, mtu int) facts.Link {
 	l := link("flannel.1", "vxlan", mtu)
 	l.VXLAN = &facts.VXLAN{ID: 1, Local: netip.MustParseAddr(local), Port: 8472, Link: "eth0"}
@@ -120,7 +127,7 @@ func listing(text string) facts.Group[facts.Listing] {
 // flannelNode is a healthy node of a cluster with flannel and kube-proxy.
 func flannelNode(name, address, peerCIDR string, mtu int) *facts.Node {
 	n := &facts.Node{Name: name}
-	n.Links = facts.ReadGroup([]facts.Link{link("eth0", "", 1500), flannelLink(address, 1450), link("veth1", "veth", mtu)})
+	n.Links = facts.ReadGroup([]facts.Link{link("eth0", "", 1500), flannelLink(address, 1450), podLink(mtu)})
 	n.Addresses = facts.ReadGroup([]facts.Address{permanent("eth0", address+"/24")})
 	cidr := netip.MustParsePrefix(peerCIDR)
 	n.Routes = facts.ReadGroup([]facts.Route{route("0.0.0.0/0", "192.0.2.254", "eth0"), route(peerCIDR, cidr.Addr().String(), "flannel.1")})
@@ -232,7 +239,7 @@ func TestIncidents(t *testing.T) {
 			name: "Pods are larger than the tunnel, and a client outside sends full packets",
 			change: func(s *facts.Snapshot) {
 				for _, node := range s.Nodes {
-					node.Links.Value[2] = link("veth1", "veth", 1500)
+					node.Links.Value[2] = podLink(1500)
 				}
 				client := &facts.Node{Name: "client"}
 				client.Links = facts.ReadGroup([]facts.Link{link("eth0", "", 1500)})

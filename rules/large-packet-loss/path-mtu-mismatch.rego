@@ -126,7 +126,7 @@ _ways_to(end) := others if {
 # The largest packet that comes to a tunnel: by the link below it from anywhere, from a Pod of its node, or from a client
 # that is known.
 _largest_sent(way) := max(array.flatten([
-	[link.mtu | some link in way.below],
+	[size | size := min([link.mtu | some link in way.below])],
 	[end.mtu | some end in _largest_ends; end.node == way.node],
 	[client.mtu | some client in _clients],
 ]))

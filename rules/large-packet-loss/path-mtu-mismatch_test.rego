@@ -36,6 +36,7 @@ veth(mtu) := {
 	"link_type": "ether",
 	"mtu": mtu,
 	"flags": ["UP", "LOWER_UP"],
+	"link_netnsid": 0,
 	"source": "ip -d link show dev cali0123456789a",
 }
 
@@ -340,4 +341,74 @@ test_unexamined_no_pod_seen if {
 	u.group == "namespaces"
 	count(rule.finding) == 0 with input as nodes with netcause.mss_clamps as []
 	count(rule.ruled_out) == 0 with input as nodes with netcause.mss_clamps as []
+}
+
+test_unexamined_veth_pair_inside_the_node_is_no_pod if {
+	pair := object.remove(veth(1500), ["link_netnsid"])
+	some u in rule.unexamined with input as two([nic(1500), flannel(1450), pair], []) with netcause.mss_clamps as []
+	u.group == "namespaces"
+	count(rule.finding) == 0 with input as two([nic(1500), flannel(1450), pair], []) with netcause.mss_clamps as []
+	ruled_out_only with input as two([nic(1500), flannel(1450), veth(1450), pair], []) with netcause.mss_clamps as []
+}
+
+bridge := object.union(nic(1500), {"ifname": "br-ex", "kind": "bridge"})
+
+over(dev) := object.union(flannel(1450), {"vxlan": {"link": dev}})
+
+port(ifname, kind, mtu, master) := {
+	"ifname": ifname,
+	"kind": kind,
+	"mtu": mtu,
+	"master": master,
+	"flags": ["UP", "LOWER_UP"],
+	"source": sprintf("ip -d link show dev %s", [ifname]),
+}
+
+# The tunnel leaves by the link's ports.
+behind(ports) := incident([object.union(n, {"routes": [into("flannel.1")]}) |
+	some name in ["n1", "n2"]
+	n := node(name, array.concat([over("br-ex"), bridge], ports), [pod(1450, {})])
+])
+
+test_found_small_port_of_the_bridge_below if {
+	some f in rule.finding with input as behind([port("ens5", "", 1400, "br-ex"), port("tap0", "tun", 1500, "br-ex")])
+		with netcause.mss_clamps as []
+	contains(f.message, "carries 1350")
+	facts := {[e.fact, e.value] | some e in f.evidence}
+	["MTU of br-ex on n2", "1500"] in facts
+	["MTU of ens5 on n2", "1400"] in facts
+	contains(f.fix.steps[count(f.fix.steps) - 1].edit, "ip link set dev ens5 mtu 1500")
+}
+
+test_found_small_slave_of_the_bond_in_the_bridge_below if {
+	bonded := [port("bond0", "bond", 1500, "br-ex"), port("ens5", "", 1500, "bond0"), port("ens6", "", 1400, "bond0")]
+	count(rule.finding) == 1 with input as behind(bonded) with netcause.mss_clamps as []
+}
+
+test_found_small_port_of_a_bridge_without_hardware if {
+	count(rule.finding) == 1 with input as behind([port("tap0", "tun", 1400, "br-ex")]) with netcause.mss_clamps as []
+}
+
+test_found_small_slave_of_the_bond_below if {
+	bond := object.union(nic(1500), {"ifname": "bond0", "kind": "bond"})
+	nodes := [object.union(n, {"routes": [into("flannel.1")]}) |
+		some name in ["n1", "n2"]
+		n := node(name, [over("bond0"), bond, port("ens5", "", 1400, "bond0")], [pod(1450, {})])
+	]
+	count(rule.finding) == 1 with input as incident(nodes) with netcause.mss_clamps as []
+}
+
+test_ruled_out_ports_that_do_not_lead_out if {
+	ruled_out_only with input as behind([port("ens5", "", 1500, "br-ex"), port("tap0", "tun", 1400, "br-ex")])
+		with netcause.mss_clamps as []
+	ruled_out_only with input as behind([port("ens5", "", 1500, "br-ex"), port("ens6", "", 1400, "br-other")])
+		with netcause.mss_clamps as []
+}
+
+test_ruled_out_port_of_a_pod_in_a_bridge_without_hardware if {
+	of_pod := object.union(port("lxc1", "veth", 1400, "br-ex"), {"ifindex": 7})
+	known := pod(1450, {})
+	linked := object.union(known, {"links": [object.union(link, {"link_index": 7}) | some link in known.links]})
+	nodes := [object.union(n, {"namespaces": [linked]}) | some n in behind([of_pod, port("tap0", "tun", 1500, "br-ex")]).nodes]
+	ruled_out_only with input as incident(nodes) with netcause.mss_clamps as []
 }

@@ -11,7 +11,7 @@ import data.netcause.lib.uplink
 # link below cannot take a full packet with the tunnel's header.
 ways(node, cluster) := [way |
 	some link in tunnel.in_use(node, cluster)
-	below := [l | l := tunnel.underlay(node, link)]
+	below := [l | some l in _below(node, link)]
 	way := {
 		"node": node.name,
 		"tunnel": link,
@@ -21,8 +21,39 @@ ways(node, cluster) := [way |
 	}
 ]
 
+# _below are the links that a tunnel's packets pass on their way out: the one that it runs over, and where that is a bridge
+# or a bond, the narrowest of its ports too.
+_below(node, link) := array.flatten([outer, ports, [slave | some port in ports; slave := _narrowest_port(node, port)]]) if {
+	outer := tunnel.underlay(node, link)
+	ports := [port | port := _narrowest_port(node, outer)]
+}
+
+_narrowest_port(node, link) := [port | some port in ports; port.mtu == narrowest][0] if {
+	link.kind in {"bridge", "bond"}
+	ports := _ports_outward(node, link)
+	narrowest := min([port.mtu | some port in ports])
+}
+
+# What a bridge has besides hardware leads to Pods and virtual machines, unless it has no hardware.
+_ports_outward(node, link) := found if {
+	found := [port | some port in _ports(node, link); object.get(port, "kind", "") in {"", "bond", "vlan"}]
+	count(found) > 0
+} else := [port | some port in _ports(node, link); not _is_of_pod(node, port)]
+
+_ports(node, link) := [port | some port in node.links; port.master == link.ifname]
+
+_is_of_pod(node, port) if _is_pod_veth(node, port)
+
+_is_of_pod(node, port) if {
+	some namespace in node.namespaces
+	namespace.pod
+	some link in namespace.links
+	link.link_index == port.ifindex
+}
+
 # pods are the ends on a node, each with the largest packet that it lets the other end send: by its device or by its
-# route. Where no Pod's namespace was read, the host's ends of the veth pairs stand in: both are made with one MTU.
+# route. Where no Pod's namespace was read, the host's ends of the veth pairs that lead into another namespace stand in:
+# both are made with one MTU.
 pods(node) := ends if {
 	ends := [end |
 		some namespace in _pod_namespaces(node)
@@ -82,6 +113,7 @@ _owner(namespace) := sprintf("Pod %s/%s", [namespace.pod.namespace, namespace.po
 
 _is_pod_veth(node, link) if {
 	link.kind == "veth"
+	object.get(link, "link_netnsid", null) != null
 	not link.ifname in {a.dev | some a in node.addresses; a.family == "inet"}
 	master := object.get(link, "master", "")
 	not regex.match(`^(docker|br-|virbr|lxdbr|lxcbr)`, master)
