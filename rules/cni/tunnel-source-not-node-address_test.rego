@@ -39,9 +39,12 @@ test_found_annotation_and_device if {
 	found := rule.finding with input as of_one(node, [healthy_peer])
 	count(found) == 1
 	some f in found
-	f.message == "The cluster knows n1 by 192.0.2.15, but its tunnel uses 192.0.2.228: answers go astray."
+	startswith(f.message, "The cluster knows n1 by 192.0.2.15, but its tunnel uses 192.0.2.228: ")
+	endswith(f.message, ": filters and reverse-path checks that expect the node's address drop it.")
 	{e.source | some e in f.evidence} == {"nodes.json", "ip -d link show dev flannel.1"}
-	contains(f.fix.steps[0].edit, "192.0.2.15")
+	contains(f.fix.steps[0].edit, "--iface=192.0.2.15 (an address is allowed) or --public-ip=192.0.2.15")
+	contains(f.fix.steps[0].edit, "IP_AUTODETECTION_METHOD=kubernetes-internal-ip")
+	not f.severity
 }
 
 test_found_device_alone if {
@@ -148,4 +151,62 @@ test_ruled_out_object_without_addresses if {
 test_unexamined_links_not_read if {
 	bare := {"metadata": {"name": "n1"}, "source": "nodes.json"}
 	rule.unexamined == {{"group": "links"}} with input as of_one({"object": bare}, [healthy_peer])
+}
+
+wrong := {"object": api_node("n1", "192.0.2.15", "192.0.2.228"), "links": [flannel("192.0.2.228")]}
+
+peer_sends_to(dst) := object.union(healthy_peer, {"fdb": [{
+	"mac": "02:00:00:00:00:01",
+	"dev": "flannel.1",
+	"dst": dst,
+	"source": "bridge fdb show dev flannel.1",
+}]})
+
+test_found_warning_where_every_peer_sends_to_the_tunnels_address if {
+	some f in rule.finding with input as of_one(wrong, [peer_sends_to("192.0.2.228")])
+	f.severity == "warning"
+	endswith(f.message, ": filters and reverse-path checks that expect the node's address drop it.")
+	"bridge fdb show dev flannel.1" in {e.source | some e in f.evidence}
+}
+
+test_found_critical_where_a_peer_sends_elsewhere if {
+	every peers in [
+		[peer_sends_to("192.0.2.15")],
+		[peer_sends_to("192.0.2.228"), object.union(peer_sends_to("192.0.2.15"), {"name": "n3"})],
+	] {
+		some f in rule.finding with input as of_one(wrong, peers)
+		not f.severity
+		endswith(f.message, ": peers send to the former, and answers go astray.")
+	}
+}
+
+test_found_critical_where_a_peer_does_not_say if {
+	silent := object.union(healthy_peer, {"name": "n3"})
+	some f in rule.finding with input as of_one(wrong, [peer_sends_to("192.0.2.228"), silent])
+	not f.severity
+}
+
+on(dev, local) := {"dev": dev, "family": "inet", "local": local, "prefixlen": 24, "scope": "global"}
+
+silent_node := {"name": "n2", "object": {"metadata": {"name": "n2"}, "source": "nodes.json"}}
+
+test_unexamined_perhaps_a_network_of_its_own if {
+	node := {
+		"object": api_node("n1", "192.0.2.15", "198.51.100.15"),
+		"links": [flannel("198.51.100.15")],
+		"addresses": [on("eth0", "192.0.2.15"), on("eth1", "198.51.100.15")],
+	}
+	count(rule.finding) + count(rule.ruled_out) == 0 with input as of_one(node, [silent_node])
+	some u in rule.unexamined with input as of_one(node, [silent_node])
+	u.group == "links"
+	startswith(u.reason, "198.51.100.15 may be of a network of its own")
+	count(rule.finding) == 1 with input as of_one(node, [])
+	count(rule.finding) == 1 with input as of_one(node, [healthy_peer])
+}
+
+test_found_same_link_though_no_other_tunnel_is_known if {
+	node := object.union(wrong, {"addresses": [on("eth0", "192.0.2.15"), on("eth0", "192.0.2.228")]})
+	count(rule.finding) == 1 with input as of_one(node, [silent_node])
+	other_link := object.union(wrong, {"addresses": [on("eth0", "192.0.2.15"), on("eth1", "192.0.2.228")]})
+	count(rule.finding) == 1 with input as of_one(other_link, [silent_node])
 }
