@@ -17,6 +17,7 @@ _step(node, cluster) := {
 	"cluster": true,
 	"run": sprintf("kubectl delete pod -A -l %s --field-selector spec.nodeName=%s", [selector, node.name]),
 } if {
+	not cluster.pods
 	some annotation, selector in {
 		"flannel.alpha.coreos.com/public-ip": "app=flannel",
 		"projectcalico.org/IPv4Address": "k8s-app=calico-node",

@@ -123,6 +123,12 @@ test_found_restarts_flannel if {
 	f.fix.steps[0].run == "kubectl delete pod -A -l app=flannel --field-selector spec.nodeName=n1"
 }
 
+test_found_no_guess_where_pods_were_read if {
+	flannel := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/public-ip": "192.0.2.1"}}})
+	some f in rule.finding with input as object.union(of_n1([flannel, n2]), {"cluster": {"pods": []}}) with netcause.route as none
+	f.fix.steps[0].edit == "restart the network agent (flanneld, calico-node …)"
+}
+
 test_ruled_out_routes_are_there if {
 	ruled_out_only with input as of_n1([n1, n2]) with netcause.route as tunnelled
 	some r in rule.ruled_out with input as of_n1([n1, n2]) with netcause.route as tunnelled
