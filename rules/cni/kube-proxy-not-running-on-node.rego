@@ -30,7 +30,7 @@ finding contains f if {
 	not _report_is_old
 
 	f := {
-		"message": sprintf("No kube-proxy Pod runs on %s: %s.", [input.node.name, concat("; ", _reasons)]),
+		"message": sprintf("%s: %s.", [_headline, concat("; ", _reasons)]),
 		"evidence": array.concat(
 			[_daemonset_fact(daemonset) | some daemonset in _daemonsets],
 			[kube_proxy.pod_fact(pod) | some pod in text.few(_pods)],
@@ -184,6 +184,11 @@ _daemonset_fact(daemonset) := {
 	]),
 	"source": daemonset.source,
 }
+
+_headline := sprintf("The kube-proxy Pod on %s does not work", [input.node.name]) if {
+	some pod in _pods
+	pod.status.phase == "Running"
+} else := sprintf("No kube-proxy Pod runs on %s", [input.node.name])
 
 _reasons contains "it has none" if count(_pods) == 0
 

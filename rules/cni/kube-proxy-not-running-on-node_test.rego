@@ -99,6 +99,40 @@ test_found_crash_loop if {
 	"kubectl -n kube-system logs kube-proxy-a --previous" in {step.run | some step in f.fix.steps}
 }
 
+crashed(status) := pod({
+	"phase": "Running",
+	"conditions": [{"type": "Ready", "status": "False"}],
+	"containerStatuses": [object.union({"name": "kube-proxy", "ready": false}, status)],
+})
+
+waits := {"waiting": {"reason": "CrashLoopBackOff"}}
+
+ended(restarts, how) := {"state": waits, "restartCount": restarts, "lastState": {"terminated": how}}
+
+test_found_last_exit if {
+	failed := {"exitCode": 1, "reason": "Error", "message": "unknown flag\n"}
+	killed := {"exitCode": 137, "reason": "OOMKilled"}
+	every status, state in {
+		ended(7, failed): ": CrashLoopBackOff, 7 restarts, last exit 1: unknown flag",
+		ended(1, killed): ": CrashLoopBackOff, 1 restart, last exit 137 (OOMKilled)",
+		{"state": waits}: ": CrashLoopBackOff",
+		{"state": {"running": {}}}: "",
+	} {
+		facts := known(api_node, [daemonset], [crashed(status)])
+		some f in rule.finding with input as facts with netcause.kube_proxy_rules as unread
+		f.message == sprintf("The kube-proxy Pod on n1 does not work: Running but not Ready%s.", [state])
+		f.evidence[1].value == sprintf("Running but not Ready%s", [state])
+	}
+}
+
+test_found_last_message_is_cut if {
+	long := concat("", [c | some _ in numbers.range(1, 200); c := "x"])
+	status := ended(2, {"exitCode": 1, "reason": "Error", "message": long})
+	some f in rule.finding with input as known(api_node, [daemonset], [crashed(status)]) with netcause.kube_proxy_rules as unread
+	endswith(f.evidence[1].value, sprintf(": %s", [substring(long, 0, 120)]))
+	not contains(f.evidence[1].value, substring(long, 0, 121))
+}
+
 test_found_image_pull if {
 	pulling := pod({"phase": "Pending", "containerStatuses": [{
 		"name": "kube-proxy",
