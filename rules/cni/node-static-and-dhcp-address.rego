@@ -24,6 +24,7 @@ import data.netcause.lib.config
 import data.netcause.lib.kubernetes
 import data.netcause.lib.network_agent
 import data.netcause.lib.services
+import data.netcause.lib.text
 import data.netcause.lib.uplink
 
 finding contains f if {
@@ -47,7 +48,7 @@ finding contains f if {
 		]),
 		"fix": {
 			"summary": sprintf("Leave %s with one address, %s", [dev, kept.local]),
-			"steps": array.concat(_edits(dev, kept), _restarts(dev)),
+			"steps": array.concat(_changes(dev, kept), _restarts),
 		},
 		"verify": sprintf("ip -4 address show dev %s shows %s alone", [dev, kept.local]),
 	}
@@ -72,7 +73,10 @@ ruled_out contains {
 
 unexamined contains {
 	"group": "config_files",
-	"reason": sprintf("%s has a static and a leased address, but no file that was read asks for a lease", [dev]),
+	"reason": concat("; ", array.concat(
+		[sprintf("%s has a static and a leased address, but no file that was read asks for a lease", [dev])],
+		_not_understood(dev),
+	)),
 } if {
 	some dev, _ in _leased
 	count(_clients(dev)) == 0
@@ -136,8 +140,33 @@ _consequence(kept, leased, static) := sprintf(
 	other := [a | some a in [leased, static]; a.local != kept.local][0]
 } else := "packets may leave with either, and peers expect one"
 
+# _not_understood is what of the files may ask for it.
+_not_understood(dev) := [sprintf("not understood: %s", [concat(", ", text.few(sources))])] if {
+	sources := [line.source | some line in config.unparsed(input.node, dev)]
+	count(sources) > 0
+} else := [reason | reason := input.node.status.config_files.reason]
+
+# ifdown has to see the old file: it stops the client, and takes the addresses away, of what the file asks for.
+_changes(dev, kept) := array.flatten([
+	{
+		"node": input.node.name,
+		"run": sprintf("ifdown %s", [dev]),
+		"why": "before the file changes: it stops what the old one started. At a console, for it cuts the link",
+	},
+	_edits(dev, kept),
+	{"node": input.node.name, "run": sprintf("ifup %s", [dev])},
+]) if {
+	_client(dev).format == "interfaces"
+} else := array.concat(_edits(dev, kept), [{
+	"node": input.node.name,
+	"run": services.reload(input.node, _client(dev), dev),
+}])
+
+# _client is the first file to be edited, and what it belongs to makes the change take effect.
+_client(dev) := config.to_edit(_clients(dev), "dhcp4")[0]
+
 _edits(dev, kept) := [step |
-	some assigned in _assigned(dev)
+	some assigned in config.to_edit(_assigned(dev), "setting")
 	step := {
 		"node": input.node.name,
 		"edit": sprintf("at %s remove the static address: %s", [assigned.setting.source, trim_space(assigned.setting.text)]),
@@ -145,7 +174,7 @@ _edits(dev, kept) := [step |
 ] if {
 	kept.dynamic
 } else := [step |
-	some file in _clients(dev)
+	some file in config.to_edit(_clients(dev), "dhcp4")
 	step := {
 		"node": input.node.name,
 		"edit": sprintf("at %s (%s) %s", [file.dhcp4.source, trim_space(file.dhcp4.text), _dhcp_off[file.format]]),
@@ -160,8 +189,7 @@ _dhcp_off := {
 	"interfaces": "remove the inet dhcp stanza and keep the inet static one",
 }
 
-_restarts(dev) := array.flatten([
-	{"node": input.node.name, "run": services.reload(input.node, _clients(dev)[0], dev)},
+_restarts := array.flatten([
 	[{"node": input.node.name, "run": command} | some command in services.kubernetes(input.node)],
 	network_agent.restart(input.node, input.cluster),
 ])

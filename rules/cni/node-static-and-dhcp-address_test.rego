@@ -140,7 +140,7 @@ test_found_reload_of_every_format if {
 		"netplan": "netplan apply",
 		"keyfile": "nmcli connection reload && nmcli device reapply eth0",
 		"networkd": "networkctl reload && networkctl reconfigure eth0",
-		"interfaces": "ifdown eth0; ifup eth0",
+		"interfaces": "ifdown eth0",
 	} {
 		file := object.union(ifcfg("eth0"), {"format": format})
 		some f in rule.finding with input as incident(object.union(both, {"config_files": {"interfaces": [file]}}))
@@ -306,4 +306,66 @@ test_unexamined_uplink_not_known if {
 	some u in rule.unexamined with input as incident(object.remove(both, ["object", "routes"]))
 	u.group == "routes"
 	count(rule.ruled_out) == 0 with input as incident(object.remove(both, ["object", "routes"]))
+}
+
+test_found_ifupdown_goes_down_by_the_old_file if {
+	file := object.union(ifcfg("eth0"), {"format": "interfaces"})
+	some f in rule.finding with input as incident(object.union(both, {"config_files": {"interfaces": [file]}}))
+	f.fix.steps[0].run == "ifdown eth0"
+	startswith(f.fix.steps[1].edit, "at /etc/net/file:4")
+	f.fix.steps[2].run == "ifup eth0"
+	count([step | some step in f.fix.steps; contains(object.get(step, "run", ""), "ifup")]) == 1
+}
+
+generated := {
+	"file": "/run/systemd/network/10-netplan-eth0.network",
+	"format": "networkd",
+	"device": "eth0",
+	"dhcp4": {"key": "Network.DHCP", "line": 5, "text": "DHCP=ipv4", "source": "/run/systemd/network/10-netplan-eth0.network:5"},
+	"addresses": [{"local": "192.0.2.15", "prefixlen": 24, "setting": {
+		"key": "Network.Address",
+		"line": 7,
+		"text": "Address=192.0.2.15/24",
+		"source": "/run/systemd/network/10-netplan-eth0.network:7",
+	}}],
+}
+
+test_found_generated_file_is_evidence_and_its_source_is_edited if {
+	file := object.union(ifcfg("eth0"), {"format": "netplan"})
+	node := object.union(both, {"config_files": {"interfaces": [generated, file]}})
+	some f in rule.finding with input as incident(node)
+	"/run/systemd/network/10-netplan-eth0.network:5" in {e.source | some e in f.evidence}
+	count([edit | some edit in edits(f); contains(edit, "/run/")]) == 0
+	startswith(edits(f)[0], "at /etc/net/file:4")
+	runs(f)[0] == "netplan apply"
+	some kept_leased in rule.finding with input as incident(object.union(node, {"object": registered("192.0.2.228")}))
+	count([edit | some edit in edits(kept_leased); contains(edit, "/run/")]) == 0
+}
+
+test_found_generated_file_alone_is_edited if {
+	some f in rule.finding with input as incident(object.union(both, {"config_files": {"interfaces": [generated]}}))
+	startswith(edits(f)[0], "at /run/systemd/network/10-netplan-eth0.network:5")
+}
+
+with_files(files, reason) := incident(object.union(both, {
+	"config_files": {"interfaces": files},
+	"status": {"config_files": {"status": "read", "reason": reason}},
+}))
+
+test_unexamined_says_what_was_not_understood if {
+	line := {"key": "", "value": "did not find expected key", "line": 4, "text": "", "source": "/etc/netplan/50.yaml:4"}
+	broken := {"file": "/etc/netplan/50.yaml", "format": "netplan", "device": "", "settings": [], "unparsed": [line]}
+	partly := object.union(object.remove(ifcfg("eth0"), ["dhcp4"]), {"unparsed": [line]})
+	note := "not understood: /etc/network/interfaces:3"
+	every facts, words in {
+		with_files([broken], note): "; not understood: /etc/netplan/50.yaml:4",
+		with_files([partly], note): "; not understood: /etc/netplan/50.yaml:4",
+		with_files([object.union(partly, {"device": "eth1"})], note): sprintf("asks for a lease; %s", [note]),
+		with_files([], note): sprintf("asks for a lease; %s", [note]),
+	} {
+		some u in rule.unexamined with input as facts
+		endswith(u.reason, words)
+	}
+	some u in rule.unexamined with input as incident(object.union(both, {"config_files": {"interfaces": []}}))
+	endswith(u.reason, "asks for a lease")
 }

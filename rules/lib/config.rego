@@ -42,6 +42,29 @@ _one_matches(patterns, dev) if {
 	glob.match(pattern, null, dev)
 }
 
+# to_edit are those of some files, or of their addresses, that a person writes; where there are none, all. The files in
+# /run are made from others at boot (netplan's from /etc/netplan). key is of the setting that tells the file.
+to_edit(list, key) := written if {
+	written := [it | some it in list; not _is_generated(it[key].source)]
+	count(written) > 0
+} else := list
+
+_is_generated(source) if regex.match(`^/?run/(systemd|NetworkManager)/`, source)
+
+# unparsed are the lines that were not understood of files that configure a device, or may.
+unparsed(node, dev) := [line |
+	some file in node.config_files.interfaces
+	_may_be_meant_for(file, node, dev)
+	some line in file.unparsed
+]
+
+_may_be_meant_for(file, node, dev) if _meant_for(file, node, dev)
+
+_may_be_meant_for(file, _, _) if {
+	file.device == ""
+	count(object.get(file, "settings", [])) == 0
+}
+
 fact(setting) := {
 	"fact": setting.key,
 	"value": trim_space(setting.text),
