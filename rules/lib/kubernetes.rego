@@ -21,7 +21,13 @@ not_ready(it) if {
 	condition.status != "True"
 }
 
+# leaving says that a Node or a Pod is about to go.
 leaving(it) if it.metadata.deletionTimestamp
+
+leaving(it) if {
+	some taint in it.spec.taints
+	taint.key == "ToBeDeletedByClusterAutoscaler"
+}
 
 running_and_ready(pod) if {
 	pod.status.phase == "Running"

@@ -29,10 +29,7 @@ finding contains f if {
 
 	f := {
 		"affects": ({input.node.name} | {way.peer.metadata.name | some way in _astray}),
-		"message": sprintf("%s has no route to the Pods of %s.", [
-			input.node.name,
-			text.names({sprintf("%s (%s)", [way.peer.metadata.name, way.cidr]) | some way in _astray}),
-		]),
+		"message": sprintf("%s %s.", [input.node.name, concat("; it ", array.concat(_thrown_away, _without_route))]),
 		"evidence": array.concat(
 			[fact |
 				some way in text.few(_astray)
@@ -42,7 +39,7 @@ finding contains f if {
 		),
 		"fix": {
 			"summary": "Let the network agent write its routes again",
-			"steps": [network_agent.restart(input.node, input.cluster)],
+			"steps": array.concat(_deletions, [network_agent.restart(input.node, input.cluster)]),
 		},
 		"verify": sprintf("ip route get %s on %s leaves by the tunnel or by the address of %s", [
 			_astray[0].address,
@@ -53,12 +50,13 @@ finding contains f if {
 }
 
 ruled_out contains {
-	"message": "it has a route to the Pods of every other node that is alive",
+	"message": "it has a route to the IPv4 Pods of every other node that is alive",
 	"evidence": [_route_fact(way) | some way in text.few(_ways)],
 } if {
 	_kept_by_node
 	count(_astray) == 0
 	count(_unknown) == 0
+	count(_without_range) == 0
 }
 
 ruled_out contains {"message": "it is no Node of the cluster", "evidence": []} if not input.node.object
@@ -74,6 +72,12 @@ ruled_out contains {
 unexamined contains {"group": "rules", "reason": way.answer.detail} if {
 	_kept_by_node
 	some way in _unknown
+}
+
+unexamined contains {"group": "cluster.nodes", "reason": reason} if {
+	_kept_by_node
+	count(_without_range) > 0
+	reason := sprintf("no podCIDR is known of %s: which route leads to its Pods is not known", [text.names(_without_range)])
 }
 
 _kept_by_node := pod_network.kept_by_node(input.node, input.cluster, input.peers) if input.node.object
@@ -93,6 +97,13 @@ _ways := [way |
 	}
 ]
 
+_without_range contains peer.metadata.name if {
+	some peer in input.cluster.nodes
+	peer.metadata.name != input.node.name
+	_alive(peer)
+	count([cidr | some cidr in kubernetes.pod_cidrs(peer); cidr != ""]) == 0
+}
+
 _alive(api_node) if {
 	not kubernetes.not_ready(api_node)
 	not kubernetes.leaving(api_node)
@@ -100,6 +111,41 @@ _alive(api_node) if {
 }
 
 _astray := [way | some way in _ways; _leads_nowhere(way)]
+
+# Routes that throw packets away: somebody put them there. An unreachable default route is as good as none.
+_throws_away(way) if {
+	way.answer.route.type in {"blackhole", "unreachable", "prohibit"}
+	way.answer.route.dst != "0.0.0.0/0"
+}
+
+_thrown_away := [sprintf("throws packets to the IPv4 Pods of %s away: %s route", [_peers_of(ways), concat(", ", types)]) |
+	ways := [way | some way in _astray; _throws_away(way)]
+	count(ways) > 0
+	types := {way.answer.route.type | some way in ways}
+]
+
+_without_route := [sprintf("has no route to the IPv4 Pods of %s", [_peers_of(ways)]) |
+	ways := [way | some way in _astray; not _throws_away(way)]
+	count(ways) > 0
+]
+
+_peers_of(ways) := text.names({sprintf("%s (%s)", [way.peer.metadata.name, way.cidr]) | some way in ways})
+
+# A wider one stands behind the agent's routes for what has none: it stays.
+_deletions := [{"node": input.node.name, "run": concat("\n", sort(commands))} |
+	commands := {_delete(way.answer.route) |
+		some way in _astray
+		_throws_away(way)
+		_prefixlen(way.answer.route.dst) >= _prefixlen(way.cidr)
+	}
+	count(commands) > 0
+]
+
+_delete(route) := concat(" ", array.flatten([
+	sprintf("ip route del %s %s", [route.type, route.dst]),
+	[sprintf("table %d", [route.table]) | not object.get(route, "table", 254) in {0, 254}],
+	[sprintf("metric %d", [route.metric]) | route.metric > 0],
+]))
 
 _unknown := [way | some way in _ways; way.answer.status == "unknown"]
 

@@ -51,7 +51,7 @@ test_found_no_route if {
 	found := rule.finding with input as of_n1([n1, n2]) with netcause.route as none
 	count(found) == 1
 	some f in found
-	f.message == "n1 has no route to the Pods of n2 (10.244.2.0/24)."
+	f.message == "n1 has no route to the IPv4 Pods of n2 (10.244.2.0/24)."
 	f.affects == {"n1", "n2"}
 	{[e.value, e.source] | some e in f.evidence} == {
 		["10.244.2.0/24", "nodes.json"],
@@ -71,7 +71,40 @@ test_found_unreachable if {
 		answer := {"status": "route", "route": {"type": type, "dst": "10.244.2.0/24", "source": "ip route"}}
 		some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer
 		sprintf("%s 10.244.2.0/24", [type]) in {e.value | some e in f.evidence}
+		f.message == sprintf("n1 throws packets to the IPv4 Pods of n2 (10.244.2.0/24) away: %s route.", [type])
+		f.fix.steps[0] == {"node": "n1", "run": sprintf("ip route del %s 10.244.2.0/24", [type])}
+		startswith(f.fix.steps[1].edit, "restart the network agent")
 	}
+}
+
+test_found_blackhole_of_another_table if {
+	answer := {"status": "route", "route": {"type": "blackhole", "dst": "10.244.2.0/24", "table": 100, "metric": 20, "source": "ip route"}}
+	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer
+	f.fix.steps[0].run == "ip route del blackhole 10.244.2.0/24 table 100 metric 20"
+}
+
+test_found_wider_blackhole_stays if {
+	wide := {"status": "route", "route": {"type": "blackhole", "dst": "10.244.0.0/16", "table": 254, "metric": 0, "source": "ip route"}}
+	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as wide
+	contains(f.message, "away: blackhole route")
+	count(f.fix.steps) == 1
+	nowhere := {"status": "route", "route": {"type": "unreachable", "dst": "0.0.0.0/0", "source": "ip route"}}
+	some g in rule.finding with input as of_n1([n1, n2]) with netcause.route as nowhere
+	g.message == "n1 has no route to the IPv4 Pods of n2 (10.244.2.0/24)."
+}
+
+blackhole_to_n2("n1", address) := object.get(
+	{"10.244.2.1": {"status": "route", "route": {"type": "blackhole", "dst": "10.244.2.0/24", "source": "ip route"}}},
+	address,
+	none,
+)
+
+test_found_blackhole_beside_a_missing_route if {
+	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as blackhole_to_n2
+	f.message == concat("; it ", [
+		"n1 throws packets to the IPv4 Pods of n2 (10.244.2.0/24) away: blackhole route",
+		"has no route to the IPv4 Pods of n3 (10.244.3.0/24).",
+	])
 }
 
 test_found_wider_route_of_somebody_else if {
@@ -151,13 +184,31 @@ test_ruled_out_peer_leaves_or_is_not_ready if {
 		{"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}},
 		{"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
 		{"metadata": {"labels": {"type": "virtual-kubelet"}}},
+		{"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "value": "1700000000", "effect": "NoSchedule"}]}},
 	] {
 		ruled_out_only with input as of_n1([n1, object.union(n2, change)]) with netcause.route as none
 	}
 }
 
-test_ruled_out_peer_without_range if {
-	ruled_out_only with input as of_n1([n1, object.remove(n2, ["spec"])]) with netcause.route as none
+test_unexamined_peer_without_range if {
+	every peer in [object.remove(n2, ["spec"]), object.union(object.remove(n2, ["spec"]), {"spec": {"podCIDR": ""}})] {
+		some u in rule.unexamined with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled
+		u.group == "cluster.nodes"
+		u.reason == "no podCIDR is known of n2: which route leads to its Pods is not known"
+		count(rule.finding) + count(rule.ruled_out) == 0 with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled
+	}
+}
+
+test_ruled_out_peer_without_range_where_others_keep_routes if {
+	bare := {"metadata": {"name": "n2"}, "source": "nodes.json"}
+	ruled_out_only with input as of_n1([plain_node("n1", "10.244.1.0/24"), bare]) with netcause.route as default_route
+}
+
+test_ruled_out_peer_of_ipv6_alone if {
+	ipv6 := object.union(n2, {"spec": {"podCIDR": "fd00:10:244:2::/64", "podCIDRs": ["fd00:10:244:2::/64"]}})
+	ruled_out_only with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled
+	some r in rule.ruled_out with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled
+	r.message == "it has a route to the IPv4 Pods of every other node that is alive"
 }
 
 test_ruled_out_routes_of_others if {
