@@ -37,14 +37,16 @@ finding contains f if {
 		"affects": {node | some fault in _faults; some node in [fault.end.node, fault.way.node]},
 		"severity": _severity(worst),
 		"message": sprintf(
-			"Pods on %s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: large requests vanish.",
+			"Pods on %s%s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: large packets of %s vanish.",
 			[
 				text.names({fault.end.node | some fault in _faults}),
+				_example(worst.end),
 				worst.size,
 				worst.size - 40,
 				worst.way.tunnel.ifname,
 				worst.way.node,
 				worst.way.mtu,
+				concat(" or ", _senders(worst)),
 			],
 		),
 		"evidence": array.flatten([
@@ -126,15 +128,39 @@ _ways_to(end) := others if {
 # The largest packet that comes to a tunnel: by the link below it from anywhere, from a Pod of its node, or from a client
 # that is known.
 _largest_sent(way) := max(array.flatten([
-	[size | size := min([link.mtu | some link in way.below])],
+	[size | size := _largest_arriving(way)],
 	[end.mtu | some end in _largest_ends; end.node == way.node],
 	[client.mtu | some client in _clients],
 ]))
+
+_largest_arriving(way) := min([link.mtu | some link in way.below])
 
 _clamped(way, end) if {
 	some node in {way.node, end.node}
 	some clamp in mss.clamps(node, way)
 	clamp.size <= way.mtu
+}
+
+_example(end) := sprintf(" (%s on %s is one)", [end.pod, end.node]) if end.pod
+
+_example(end) := "" if not end.pod
+
+# _senders are those whose packets can be too large for the tunnel.
+_senders(fault) := array.flatten([
+	[client.node | some client in text.few(_clients); client.mtu > fault.way.mtu],
+	[words | words := _sending_pod(fault)],
+	[sprintf("what arrives by %s of %s", [link.ifname, fault.way.node]) |
+		some link in array.slice(fault.way.below, 0, 1)
+		_largest_arriving(fault.way) > fault.way.mtu
+	],
+])
+
+_sending_pod(fault) := "another node's Pod" if {
+	fault.way.node == fault.end.node
+} else := sprintf("a Pod on %s", [fault.way.node]) if {
+	some end in _largest_ends
+	end.node == fault.way.node
+	end.mtu > fault.way.mtu
 }
 
 # _clients are machines outside the cluster, each with the device by which it comes to a node.

@@ -4,6 +4,7 @@
 #   TCP segment is 40 bytes less (RFC 9293, RFC 6691).
 package netcause.lib.mtu
 
+import data.netcause.lib.kubernetes
 import data.netcause.lib.tunnel
 import data.netcause.lib.uplink
 
@@ -51,9 +52,9 @@ _is_of_pod(node, port) if {
 	link.link_index == port.ifindex
 }
 
-# pods are the ends on a node, each with the largest packet that it lets the other end send: by its device or by its
-# route. Where no Pod's namespace was read, the host's ends of the veth pairs that lead into another namespace stand in:
-# both are made with one MTU.
+# pods are the ends on a node, each with the largest packet that it lets the other end send, by its device or by its
+# route, and with its Pod where that is known. Where no Pod's namespace was read, the host's ends of the veth pairs that
+# lead into another namespace stand in: both are made with one MTU.
 pods(node) := ends if {
 	ends := [end |
 		some namespace in _pod_namespaces(node)
@@ -90,7 +91,7 @@ _default_routes(namespace) := [route |
 	route.dst == "0.0.0.0/0"
 ]
 
-_pod_end(node, namespace, link) := {
+_pod_end(node, namespace, link) := object.union(_pod_name(namespace), {
 	"node": node.name,
 	"mtu": min(array.concat([link.mtu], _route_limits(namespace, link.ifname))),
 	"facts": [{
@@ -98,7 +99,11 @@ _pod_end(node, namespace, link) := {
 		"value": sprintf("%d", [link.mtu]),
 		"source": link.source,
 	}],
-}
+})
+
+_pod_name(namespace) := {"pod": kubernetes.name({"metadata": namespace.pod})} if namespace.pod
+
+_pod_name(namespace) := {} if not namespace.pod
 
 _route_limits(namespace, dev) := [limit |
 	some route in _default_routes(namespace)
@@ -107,7 +112,7 @@ _route_limits(namespace, dev) := [limit |
 	limit > 0
 ]
 
-_owner(namespace) := sprintf("Pod %s/%s", [namespace.pod.namespace, namespace.pod.name]) if {
+_owner(namespace) := sprintf("Pod %s", [_pod_name(namespace).pod]) if {
 	namespace.pod
 } else := sprintf("namespace %s", [namespace.id])
 
