@@ -121,7 +121,7 @@ _serves_none if {
 
 _missing := sprintf("%s has kube-proxy's rules, but nothing leads to them: somebody flushed the chains that did", [input.node.name]) if {
 	count(_rules.detached) > 0
-} else := sprintf("%s holds no rule of kube-proxy in iptables (either backend), nftables or IPVS", [input.node.name]) if {
+} else := sprintf("%s holds no Service rule of kube-proxy in iptables (either backend), nftables or IPVS", [input.node.name]) if {
 	count(_rules.unknown) == 0
 }
 

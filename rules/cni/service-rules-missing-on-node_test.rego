@@ -60,7 +60,10 @@ ruled_out_only if {
 test_found_nothing_in_any_backend if {
 	found_only with input as n1 with netcause.kube_proxy_rules as empty with netcause.service_rules as services(3, 0, [lost])
 	some f in rule.finding with input as n1 with netcause.kube_proxy_rules as empty with netcause.service_rules as services(3, 0, [lost])
-	f.message == "n1 holds no rule of kube-proxy in iptables (either backend), nftables or IPVS: no Service address works on it."
+	f.message == concat(": ", [
+		"n1 holds no Service rule of kube-proxy in iptables (either backend), nftables or IPVS",
+		"no Service address works on it.",
+	])
 	count(f.evidence) == 2
 }
 
