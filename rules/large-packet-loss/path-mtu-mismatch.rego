@@ -37,7 +37,7 @@ finding contains f if {
 		"affects": {node | some fault in _faults; some node in [fault.end.node, fault.way.node]},
 		"severity": _severity(worst),
 		"message": sprintf(
-			"Pods on %s%s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: large packets of %s vanish.",
+			"Pods on %s%s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: large packets from %s vanish.",
 			[
 				text.names({fault.end.node | some fault in _faults}),
 				_example(worst.end),
@@ -46,7 +46,7 @@ finding contains f if {
 				worst.way.tunnel.ifname,
 				worst.way.node,
 				worst.way.mtu,
-				concat(" or ", _senders(worst)),
+				text.either(_senders(worst)),
 			],
 		),
 		"evidence": array.flatten([
@@ -149,7 +149,7 @@ _example(end) := "" if not end.pod
 _senders(fault) := array.flatten([
 	[client.node | some client in text.few(_clients); client.mtu > fault.way.mtu],
 	[words | words := _sending_pod(fault)],
-	[sprintf("what arrives by %s of %s", [link.ifname, fault.way.node]) |
+	[sprintf("others by %s of %s", [link.ifname, fault.way.node]) |
 		some link in array.slice(fault.way.below, 0, 1)
 		_largest_arriving(fault.way) > fault.way.mtu
 	],

@@ -113,7 +113,7 @@ test_found_calico_with_client_outside if {
 	f.affects == {"n1", "n2"}
 	contains(f.message, "packets of 1500 bytes (MSS 1460), but tunl0 on n")
 	startswith(f.message, "Pods on n1, n2 (default/web-0 on n")
-	regex.match(`carries 1440: large packets of client or a Pod on n[12] or what arrives by eth0 of n[12] vanish\.$`, f.message)
+	regex.match(`carries 1440: large packets from client, a Pod on n[12] or others by eth0 of n[12] vanish\.$`, f.message)
 	facts := {[e.fact, e.value] | some e in f.evidence}
 	["MTU of eth0 on client", "1500"] in facts
 	["MTU of tunl0 on n2", "1440"] in facts
@@ -131,21 +131,21 @@ test_found_calico_without_client if {
 	some f in rule.finding with input as two(calico, [pod(1500, {})]) with netcause.mss_clamps as []
 	f.severity == "critical"
 	not "client" in {step.node | some step in f.fix.steps}
-	regex.match(`large packets of a Pod on n[12] or what arrives by eth0 of n[12] vanish\.$`, f.message)
+	regex.match(`large packets from a Pod on n[12] or others by eth0 of n[12] vanish\.$`, f.message)
 }
 
 test_found_says_who_sends if {
 	some f in rule.finding with input as two([nic(1400), tunl0(1440), veth(1500)], [])
 		with netcause.mss_clamps as []
 	startswith(f.message, "Pods on n1, n2 let a sender")
-	regex.match(`carries 1380: large packets of a Pod on n[12] or what arrives by eth0 of n[12] vanish\.$`, f.message)
+	regex.match(`carries 1380: large packets from a Pod on n[12] or others by eth0 of n[12] vanish\.$`, f.message)
 	some g in rule.finding with input as two([tunl0(1440), veth(1500)], []) with netcause.mss_clamps as []
-	regex.match(`carries 1440: large packets of a Pod on n[12] vanish\.$`, g.message)
+	regex.match(`carries 1440: large packets from a Pod on n[12] vanish\.$`, g.message)
 }
 
 test_found_one_node_names_another_nodes_pod if {
 	some f in rule.finding with input as incident([node("n1", calico, [pod(1500, {})])]) with netcause.mss_clamps as []
-	endswith(f.message, ": large packets of another node's Pod or what arrives by eth0 of n1 vanish.")
+	endswith(f.message, ": large packets from another node's Pod or others by eth0 of n1 vanish.")
 }
 
 test_found_client_already_lowered_is_a_warning if {

@@ -54,10 +54,7 @@ _runs_kube_proxy(spec) if {
 }
 
 # state is a Pod's phase with the reasons that its status gives.
-state(pod) := concat(": ", array.concat([_phase(pod)], [concat(", ", reasons) |
-	reasons := _reasons(pod)
-	count(reasons) > 0
-]))
+state(pod) := concat(": ", array.concat([_phase(pod)], _reasons(pod)))
 
 _phase(pod) := "Running, being deleted" if {
 	pod.status.phase == "Running"
@@ -73,9 +70,10 @@ _reasons(pod) := array.flatten([
 		some condition in pod.status.conditions
 		_disturbs(condition)
 	],
-	[reason |
+	[concat(", ", reasons) |
 		some container in pod.status.containerStatuses
-		some reason in _container_reasons(container)
+		reasons := _container_reasons(container)
+		count(reasons) > 0
 	],
 ])
 
