@@ -207,6 +207,36 @@ func TestHealthyClusterRulesEverythingOut(t *testing.T) {
 	}
 }
 
+func TestPeersThatSendToAForeignSourceMakeItAWarning(t *testing.T) {
+	for dst, want := range map[string]engine.Severity{"192.0.2.228": engine.Warning, "192.0.2.1": engine.Critical} {
+		snapshot := healthy()
+		snapshot.Nodes[0].Links.Value[1] = flannelLink("192.0.2.228", 1450)
+		snapshot.Nodes[1].FDB = facts.ReadGroup([]facts.FDBEntry{{
+			Source: "bridge -d fdb show", MAC: "02:00:00:00:00:01", Dev: "flannel.1", Dst: netip.MustParseAddr(dst), State: "permanent",
+		}})
+		d := diagnose(t, snapshot)
+		if len(d.Findings) != 1 || d.Findings[0].ID != "tunnel-source-not-node-address" || d.Findings[0].Severity != want {
+			t.Errorf("peer sends to %s: findings %+v, want one of severity %v", dst, d.Findings, want)
+		}
+	}
+}
+
+func TestStateOfACrashingKubeProxy(t *testing.T) {
+	snapshot := healthy()
+	pod := &snapshot.Cluster.Pods.Value[0]
+	pod.Status.Conditions = []facts.Condition{{Type: "Ready", Status: "False"}}
+	pod.Status.ContainerStatuses = []facts.ContainerStatus{{
+		Name: "kube-proxy", RestartCount: 7,
+		State:     facts.ContainerState{Waiting: &facts.ContainerStateReason{Reason: "CrashLoopBackOff"}},
+		LastState: &facts.ContainerState{Terminated: &facts.ContainerStateReason{Reason: "Error", ExitCode: 1, Message: "unknown flag"}},
+	}}
+	const want = "The kube-proxy Pod on n1 does not work: Running but not Ready: CrashLoopBackOff, 7 restarts, last exit 1: unknown flag."
+	d := diagnose(t, snapshot)
+	if len(d.Findings) != 1 || d.Findings[0].Message != want {
+		t.Errorf("findings %+v, want %q", d.Findings, want)
+	}
+}
+
 func TestIncidents(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -303,6 +333,41 @@ func TestIncidents(t *testing.T) {
 			symptoms: []string{"service-unreachable"},
 			want:     [][]string{{"service-rules-missing-on-node", "service-unreachable"}},
 			ruledOut: []string{"service-rules-missing-on-node"},
+		},
+		{
+			name: "a card in the bridge below the tunnel is smaller than the bridge",
+			change: func(s *facts.Snapshot) {
+				n1 := s.Nodes[0]
+				n1.Links.Value[0].Kind = "bridge"
+				port := link("ens5", "", 1400)
+				port.Master = "eth0"
+				n1.Links.Value = append(n1.Links.Value, port)
+			},
+			symptoms: []string{"large-packet-loss"},
+			want:     [][]string{{"path-mtu-mismatch", "large-packet-loss"}},
+			ruledOut: []string{"pod-network-route-missing"},
+		},
+		{
+			name: "a blackhole route stands where the way to the other node's Pods did",
+			change: func(s *facts.Snapshot) {
+				away := &s.Nodes[0].Routes.Value[1]
+				away.Type, away.Via, away.Dev = "blackhole", netip.Addr{}, ""
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"pod-network-route-missing", "network-unreachable"}},
+			ruledOut: []string{"pod-network-route-missing"},
+		},
+		{
+			name: "Cilium runs where no kube-proxy is meant to",
+			change: func(s *facts.Snapshot) {
+				n1 := s.Nodes[0]
+				n1.Processes.Value = append(n1.Processes.Value, facts.Process{PID: 11, Comm: "cilium-agent", HostNetwork: true, Source: "ps -eo pid,args"})
+				n1.IPTablesNFT = listing("")
+				s.Cluster.DaemonSets.Value = nil
+				s.Cluster.Pods.Value = nil
+			},
+			symptoms: []string{"service-unreachable"},
+			want:     [][]string{},
 		},
 	}
 	for _, test := range tests {

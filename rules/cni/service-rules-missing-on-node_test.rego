@@ -199,6 +199,10 @@ test_found_kube_proxy_beside_another_agent if {
 	found_only with input as meant with netcause.kube_proxy_rules as empty with netcause.service_rules as none
 	both := of({"object": api_node, "processes": running(["kubelet", "calico-node", "kube-proxy"])})
 	found_only with input as both with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	every comm in ["kubelite", "k3s", "k3s-agent"] {
+		embedded := of({"object": api_node, "processes": running([comm, "calico-node"])})
+		found_only with input as embedded with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	}
 	detached := object.union(empty, {"detached": [jump]})
 	found_only with input as facts with netcause.kube_proxy_rules as detached with netcause.service_rules as none
 }
@@ -233,4 +237,11 @@ test_ruled_out_rules_are_there_without_kubelet if {
 	some r in rule.ruled_out with input as of({"name": "n1"}) with netcause.kube_proxy_rules as there
 		with netcause.service_rules as services(3, 3, [])
 	startswith(r.message, "the rules of 3 of 3")
+}
+
+test_unexamined_k3s_may_leave_kube_proxy_out_for_cilium if {
+	facts := of({"object": api_node, "processes": running(["k3s-agent", "cilium-agent"])})
+	some u in rule.unexamined with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
+	startswith(u.reason, "cilium-agent runs on it")
+	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
 }

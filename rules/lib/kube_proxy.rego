@@ -177,7 +177,7 @@ _leaves_services(daemonset) if {
 doubt(cluster, node) := _doubts(cluster, node)[0] if {
 	not replacement(cluster, node)
 	not _meant_for(cluster, node)
-	not _runs_alone(node)
+	not _runs_kube_proxy_process(node)
 }
 
 _doubts(cluster, node) := array.concat(
@@ -202,11 +202,18 @@ _meant_for(cluster, node) if {
 
 _meant_for(cluster, node) if count(pods_for(cluster, node)) > 0
 
-# k3s can be told to leave kube-proxy out (--disable-kube-proxy): it is no proof.
-_runs_alone(node) if {
+_runs_kube_proxy_process(node) if {
 	some process in node.processes
 	process.hostNetwork
-	process.comm == "kube-proxy"
+	_contains_kube_proxy(process)
+	not _may_leave_it_out(process, node)
+}
+
+# Beside Cilium k3s is often told to leave kube-proxy out (--disable-kube-proxy, which agents learn from their server).
+_may_leave_it_out(process, node) if {
+	startswith(process.comm, "k3s")
+	some agent in node.processes
+	agent.comm == "cilium-agent"
 }
 
 _leaves_services_to_kube_proxy("cilium-agent", cluster) if {
