@@ -59,6 +59,30 @@ finding contains f if {
 	}
 }
 
+# Rules are there, and packets of Pods do not come to them: a base chain does not lead there, or something ends before.
+finding contains f if {
+	kubernetes.is_node(input.node)
+	count(_rules.modes) > 0
+	_passed_by
+
+	f := {
+		"message": sprintf("%s has kube-proxy's rules, but packets do not come to them: %s.", [input.node.name, _why_passed_by]),
+		"evidence": array.flatten([
+			[mode.evidence | some mode in _rules.modes],
+			[hop | some astray in array.slice(_services.astray, 0, 1); some hop in astray.evidence],
+			[{
+				"fact": "rule of nat PREROUTING that leads to kube-proxy's chains",
+				"value": "none",
+				"source": _rules.modes[0].evidence.source,
+			} |
+				"nat PREROUTING" in _services.unhooked
+			],
+		]),
+		"fix": _fix,
+		"verify": _verify,
+	}
+}
+
 ruled_out contains {"message": "it is no node of a cluster", "evidence": []} if {
 	kubernetes.is_no_node(input.node, input.cluster)
 }
@@ -78,6 +102,7 @@ ruled_out contains {
 	kubernetes.is_node(input.node)
 	count(_rules.modes) > 0
 	not _serves_none
+	not _passed_by
 }
 
 unexamined contains {"group": "cluster.configmaps", "reason": _doubt} if {
@@ -112,12 +137,24 @@ _in_doubt if {
 
 _rules := netcause.kube_proxy_rules(input.node.name)
 
-_services := netcause.service_rules(input.node.name)
+_services := object.union({"astray": [], "unhooked": []}, netcause.service_rules(input.node.name))
 
 _serves_none if {
 	_services.total > 0
 	_services.present == 0
 }
+
+# What Pods and other machines send comes through PREROUTING; without OUTPUT only what the node itself sends is lost.
+_passed_by if "nat PREROUTING" in _services.unhooked
+
+_passed_by if {
+	count(_services.astray) > 0
+	count(_services.examples) == 0
+}
+
+_why_passed_by := "nothing leads from nat PREROUTING to them, and Pods' packets come through it" if {
+	"nat PREROUTING" in _services.unhooked
+} else := _services.astray[0].detail
 
 _missing := sprintf("%s has kube-proxy's rules, but nothing leads to them: somebody flushed the chains that did", [input.node.name]) if {
 	count(_rules.detached) > 0

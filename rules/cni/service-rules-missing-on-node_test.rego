@@ -245,3 +245,30 @@ test_unexamined_k3s_may_leave_kube_proxy_out_for_cilium if {
 	startswith(u.reason, "cilium-agent runs on it")
 	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
 }
+
+test_found_no_way_from_prerouting if {
+	unhooked := object.union(services(3, 3, []), {"unhooked": ["nat PREROUTING"]})
+	found_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as unhooked
+	some f in rule.finding with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as unhooked
+	contains(f.message, "nothing leads from nat PREROUTING to them")
+	f.evidence[1].fact == "rule of nat PREROUTING that leads to kube-proxy's chains"
+}
+
+test_ruled_out_output_alone if {
+	unhooked := object.union(services(3, 3, []), {"unhooked": ["nat OUTPUT"]})
+	ruled_out_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as unhooked
+}
+
+test_found_accepted_before if {
+	first := {
+		"service": "default/web",
+		"address": "10.96.0.7",
+		"port": 80,
+		"detail": "a rule accepts it before any translates it: -A PREROUTING -j ACCEPT",
+		"evidence": [hop("PREROUTING", "-A PREROUTING -j ACCEPT", 7)],
+	}
+	astray := object.union(services(3, 3, []), {"astray": [first]})
+	found_only with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as astray
+	some f in rule.finding with input as n1 with netcause.kube_proxy_rules as there with netcause.service_rules as astray
+	contains(f.message, "-A PREROUTING -j ACCEPT")
+}

@@ -89,7 +89,7 @@ by_eth0 := {"status": "route", "route": {"dst": "0.0.0.0/0", "dev": "eth0", "sou
 
 with_client(incident_of_two, mtu) := object.union(incident_of_two, {"nodes": array.concat(incident_of_two.nodes, [client(mtu)])})
 
-clamp(rule_text) := {"backend": "iptables-nft", "rule": rule_text, "source": "iptables-nft-save, line 7"}
+clamp(rule_text) := {"backend": "iptables-nft", "rule": rule_text, "source": "iptables-nft-save, line 7", "always": true}
 
 no_rules := {"modes": [], "detached": []}
 
@@ -427,4 +427,9 @@ test_ruled_out_port_of_a_pod_in_a_bridge_without_hardware if {
 	linked := object.union(known, {"links": [object.union(link, {"link_index": 7}) | some link in known.links]})
 	nodes := [object.union(n, {"namespaces": [linked]}) | some n in behind([of_pod, port("tap0", "tun", 1500, "br-ex")]).nodes]
 	ruled_out_only with input as incident(nodes) with netcause.mss_clamps as []
+}
+
+test_found_clamp_that_only_some_come_by if {
+	some_only := object.union(clamp("-A FORWARD -p tcp --dport 9999 -j TCPMSS --clamp-mss-to-pmtu"), {"always": false})
+	count(rule.finding) == 1 with input as two(calico, [pod(1500, {})]) with netcause.mss_clamps as [some_only]
 }

@@ -2,10 +2,11 @@
 # description: Rules of netfilter that limit the MSS which the ends of a connection tell each other.
 package netcause.lib.mss
 
-# clamps are a node's rules that meet what passes a tunnel, each with the largest packet that it leaves. A rule without a
-# number goes by the MTU of the tunnel's device.
+# clamps are a node's rules that meet all that passes a tunnel, each with the largest packet that it leaves. A rule without
+# a number goes by the MTU of the tunnel's device. One that only some connections come by clamps nothing for the others.
 clamps(node, way) := [limit |
 	some clamp in netcause.mss_clamps(node)
+	clamp.always
 	every dev in _devices(clamp.rule) {
 		_on_the_way(dev, way)
 	}
