@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/netcause/netcause/engine/netfilter"
@@ -90,7 +91,7 @@ func (r *ruleset) listing(rule netfilter.Rule) *netfilter.Listing {
 // selective says whether a rule looks at what only some connections have. Devices are judged by who asks; a match on the
 // MSS itself ("tcpmss") lets pass what is small enough already.
 func selective(s netfilter.Spec) bool {
-	for _, part := range s.NotModelled {
+	for _, part := range slices.Concat(s.NotModelled, s.Matches) {
 		if !strings.Contains(part, "tcpmss") && !strings.Contains(part, "maxseg") {
 			return true
 		}

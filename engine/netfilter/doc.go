@@ -6,6 +6,10 @@
 // decoded when somebody asks. What a parser does not understand is counted with its line, and a walk
 // that meets such a rule answers [StatusUnknown] and quotes it; it never guesses.
 //
+// [Ruleset.Traverse] takes any packet through all tables of a hook, as the kernel does; [Ruleset.ServicePath] asks one
+// question of it, of packets to a Service from anybody, and is faster to answer it. Both are three-valued: what a rule set
+// does not tell is a condition or unknown. The tests hold Traverse to the kernel with random rule sets and packets.
+//
 // The input is untrusted. Jumps may form loops, a chain may be visited by exponentially many ways, a
 // line may hold anything: walks are bounded in depth and steps, and nothing here panics.
 package netfilter

@@ -22,6 +22,18 @@ func ask(t *testing.T, r *Ruleset) {
 	}
 	r.KubeProxyModes()
 	r.MSSClamp()
+	for h, p := range map[Hook]Packet{HookPrerouting: syn(), HookForward: {}, HookPostrouting: echo()} {
+		sum := 0.0
+		for _, o := range r.Traverse(h, p) {
+			sum += o.Probability
+			if o.Verdict == VerdictUnknown && o.Reason == "" {
+				t.Error("unknown without reason")
+			}
+		}
+		if sum < 0.999 || sum > 1.001 {
+			t.Errorf("probabilities sum to %v", sum)
+		}
+	}
 	for _, l := range r.listings() {
 		for i := range l.rules {
 			if rule := l.rule(int32(i)); i < 100 {
@@ -73,8 +85,10 @@ func FuzzDecodeNFT(f *testing.F) {
 	f.Add(`ip saddr { 10.0.0.0/8, 192.168.1.1-192.168.1.9 } tcp dport { 22, 80-90 } limit rate 5/second accept`)
 	f.Add(`tcp flags & (fin | syn) == syn numgen random mod 3 vmap { 0 : accept, 1 : goto x } comment "c"`)
 	f.Add(`meta mark set meta mark | 0x1 log prefix "x" level debug dnat ip to numgen random mod 1 map { 0 : 1.2.3.4 . 5 }`)
+	f.Add(`fib saddr . iif oif missing ct original ip daddr 10.0.0.0/8 jhash ip saddr mod 2 seed 0x1 vmap { 0-1 : drop } snat ip to 1.2.3.4-1.2.3.9:1-5 random`)
 	f.Add(`update @affinity-x { ip saddr timeout 3h } xt target "DNAT" # xt_comment ct state new tcp option maxseg size set rt mtu`)
 	f.Fuzz(func(t *testing.T, text string) {
+		compileNFT(text, true)
 		s := decodeNFT(text)
 		s.match(&packet{dst: netip.MustParseAddr("10.96.0.1"), proto: "tcp", port: 80}, func(SetMatch) truth { return maybe })
 	})
@@ -82,8 +96,10 @@ func FuzzDecodeNFT(f *testing.F) {
 
 func FuzzDecodeIPTables(f *testing.F) {
 	f.Add(`-A C ! -s 10.0.0.0/255.0.0.0 -p tcp -m multiport --dports 1:2,3 -m comment --comment "a \"b" -m statistic --mode nth --every 2 --packet 0 -j D`)
+	f.Add(`-A C -m conntrack --ctstate NEW ! --ctorigdst 1.2.3.4 -m physdev ! --physdev-is-in -m icmp --icmp-type 3/4 -g CONNMARK --restore-mark --nfmask 0x1`)
 	f.Add(`-A C -m limit --limit 1/s -m set ! --match-set S src -j DNAT --to-destination [::1]:80 --random`)
 	f.Fuzz(func(t *testing.T, text string) {
+		compileIPTables(text)
 		s := decodeIPTables(text)
 		s.match(&packet{dst: netip.MustParseAddr("10.96.0.1"), proto: "tcp", port: 80}, func(SetMatch) truth { return maybe })
 	})

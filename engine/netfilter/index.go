@@ -1,6 +1,9 @@
 package netfilter
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // indexFrom is the number of rules from which a chain is worth an index.
 const indexFrom = 16
@@ -29,7 +32,12 @@ func (l *Listing) indexOf(chain int32) *chainIndex {
 	for _, r := range l.rulesOf(chain) {
 		var s Spec
 		if l.backend == NFTables {
-			s = decodeNFT(l.ruleText(r))
+			text := l.ruleText(r)
+			if strings.Contains(text, " set ") || strings.Contains(text, "notrack") {
+				ix.wide = append(ix.wide, r) // it may act before it asks for the destination
+				continue
+			}
+			s = decodeNFT(text)
 		} else {
 			s = decodeIPTables(l.ruleText(r))
 		}

@@ -23,6 +23,7 @@ type saveDecoder struct {
 	targetFrom  int // where the target's options begin, 0 before -j
 	recentSet   bool
 	recentCheck bool
+	module      string // of the options that follow
 }
 
 // arg reads one argument, unescaped.
@@ -58,6 +59,10 @@ func (d *saveDecoder) run() {
 			}
 		}
 		opt, _ := classify(tok)
+		if opt == optModule && !quoted && d.span(neg, start) {
+			neg, start = false, -1
+			continue
+		}
 		if quoted || opt == optUnknown {
 			d.quote(start, next)
 		} else {
@@ -82,6 +87,9 @@ func (d *saveDecoder) quote(from, to int) {
 func (d *saveDecoder) flush() {
 	if d.quoteFrom >= 0 {
 		d.spec.NotModelled = append(d.spec.NotModelled, d.text[d.quoteFrom:d.quoteEnd])
+		if d.targetFrom == 0 {
+			d.spec.blindMatches = append(d.spec.blindMatches, d.text[d.quoteFrom:d.quoteEnd])
+		}
 	}
 	d.quoteFrom = -1
 }
@@ -94,8 +102,10 @@ func (d *saveDecoder) option(opt option, neg bool, start int) {
 	ok := true
 	switch opt {
 	case optModule:
-		ok = moduleKnown(d.arg())
+		d.module = d.arg()
+		ok = moduleKnown(d.module)
 	case optJump, optGoto:
+		d.flush()
 		d.spec.Target.Kind = TargetJump
 		if opt == optGoto {
 			d.spec.Target.Kind = TargetGoto
@@ -103,8 +113,10 @@ func (d *saveDecoder) option(opt option, neg bool, start int) {
 		d.spec.Target.Name = d.arg()
 		d.targetFrom = d.pos
 	case optSource:
+		keep(d, d.spec.Source, func(m *PrefixMatch) matcher { return addrMatch{m: m, source: true} })
 		d.spec.Source, ok = prefixMatch(d.arg(), neg)
 	case optDestination:
+		keep(d, d.spec.Destination, func(m *PrefixMatch) matcher { return addrMatch{m: m} })
 		d.spec.Destination, ok = prefixMatch(d.arg(), neg)
 	case optIn:
 		d.spec.InInterface = &NameMatch{Names: []string{d.arg()}, Negated: neg}
@@ -113,16 +125,43 @@ func (d *saveDecoder) option(opt option, neg bool, start int) {
 	case optProtocol:
 		d.spec.Protocol = &NameMatch{Names: []string{protoName(d.arg())}, Negated: neg}
 	case optSport, optSports:
-		d.spec.SourcePorts, ok = portMatch(d.arg(), neg)
+		keep(d, d.spec.SourcePorts, func(m *PortMatch) matcher { return portMatch{m: m, source: true} })
+		d.spec.SourcePorts, ok = parsePorts(d.arg(), neg)
 	case optDport, optDports:
-		d.spec.DestinationPorts, ok = portMatch(d.arg(), neg)
+		keep(d, d.spec.DestinationPorts, func(m *PortMatch) matcher { return portMatch{m: m} })
+		d.spec.DestinationPorts, ok = parsePorts(d.arg(), neg)
 	case optMark:
+		if d.module == "connmark" {
+			m, valid := markMatch(d.arg(), neg)
+			if ok = valid; ok {
+				d.also(markMatcher{m: m, conn: true}, start)
+			}
+			break
+		}
+		keep(d, d.spec.Mark, func(m *MarkMatch) matcher { return markMatcher{m: m} })
 		d.spec.Mark, ok = markMatch(d.arg(), neg)
+	case optPorts:
+		m, valid := parsePorts(d.arg(), neg)
+		if ok = valid; ok {
+			d.also(eitherPort{m}, start)
+		}
+	case optFragment:
+		d.also(fragmentMatch{neg}, start)
+	case optLimitIfaceIn, optLimitIfaceOut:
+		d.spec.limitIface = map[option]string{optLimitIfaceIn: "in", optLimitIfaceOut: "out"}[opt]
+		d.spec.Matches = append(d.spec.Matches, d.text[start:d.pos])
+	case optReturnNomatch:
+		if n := len(d.spec.Sets); n > 0 {
+			d.spec.Sets[n-1].ReturnNomatch = true
+		}
 	case optSrcType:
+		keep(d, d.spec.SourceAddrType, func(m *NameMatch) matcher { return addrTypeMatch{m: m, source: true} })
 		d.spec.SourceAddrType = &NameMatch{Names: strings.Split(d.arg(), ","), Negated: neg}
 	case optDstType:
+		keep(d, d.spec.DestinationAddrType, func(m *NameMatch) matcher { return addrTypeMatch{m: m} })
 		d.spec.DestinationAddrType = &NameMatch{Names: strings.Split(d.arg(), ","), Negated: neg}
 	case optCTState:
+		keep(d, d.spec.CTState, func(m *NameMatch) matcher { return ctStateMatch{m} })
 		d.spec.CTState = &NameMatch{Names: strings.Split(d.arg(), ","), Negated: neg}
 	case optMode:
 		d.statistic().Mode = d.arg()
@@ -291,8 +330,8 @@ func maskBits(s string) int {
 	return bits
 }
 
-// portMatch reads PORT, FIRST:LAST, and a list of them.
-func portMatch(s string, neg bool) (*PortMatch, bool) {
+// parsePorts reads PORT, FIRST:LAST, and a list of them.
+func parsePorts(s string, neg bool) (*PortMatch, bool) {
 	m := &PortMatch{Negated: neg}
 	for part := range strings.SplitSeq(s, ",") {
 		first, last, has := strings.Cut(part, ":")

@@ -16,6 +16,11 @@ const (
 	optSport
 	optDport
 	optSports
+	optPorts
+	optFragment
+	optLimitIfaceIn
+	optLimitIfaceOut
+	optReturnNomatch
 	optDports
 	optMark
 	optSrcType
@@ -69,6 +74,8 @@ func classify(s string) (option, int) {
 			return optGoto, 1
 		case "-c":
 			return optCounters, 2
+		case "-f":
+			return optFragment, 0
 		}
 		return optUnknown, 0
 	}
@@ -97,6 +104,16 @@ func classify(s string) (option, int) {
 		return optSports, 1
 	case "--dports", "--destination-ports":
 		return optDports, 1
+	case "--ports":
+		return optPorts, 1
+	case "--limit-iface-in":
+		return optLimitIfaceIn, 0
+	case "--limit-iface-out":
+		return optLimitIfaceOut, 0
+	case "--return-nomatch":
+		return optReturnNomatch, 0
+	case "--update-counters", "--update-subcounters":
+		return optAccounting, 0
 	case "--mark":
 		return optMark, 1
 	case "--src-type":
@@ -162,7 +179,7 @@ func classify(s string) (option, int) {
 func moduleKnown(s string) bool {
 	switch s {
 	case "comment", "tcp", "udp", "udplite", "sctp", "dccp", "conntrack", "state", "mark", "addrtype", "statistic",
-		"set", "multiport", "recent", "nfacct":
+		"set", "multiport", "recent", "nfacct", "connmark":
 		return true
 	}
 	return false

@@ -218,7 +218,17 @@ func (p *saveParser) scanRule(pos, end int, r *ruleRec) bool {
 		}
 		switch opt {
 		case optModule:
-			if !moduleKnown(text[s:e]) {
+			name := text[s:e]
+			switch {
+			case spanned(name):
+				stop := moduleEnd(text, pos, end)
+				if name != "conntrack" || !onlyState(text[pos:stop]) {
+					if _, ok := readModule(name, text[pos:stop], ""); !ok {
+						r.flags |= flagNotModelled
+					}
+				}
+				pos = stop
+			case !moduleKnown(name):
 				r.flags |= flagNotModelled
 			}
 		case optJump, optGoto:

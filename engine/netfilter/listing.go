@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrTooLarge says that a listing is longer than this package addresses (2 GiB).
@@ -35,6 +36,9 @@ type Listing struct {
 	mu      sync.Mutex
 	indexes map[int32]*chainIndex
 	mapIdx  map[int32]*mapIndex
+
+	programsOnce sync.Once
+	programs     []atomic.Pointer[program] // by rule
 
 	refsOnce sync.Once
 	refStart []int32 // by chain, into refs

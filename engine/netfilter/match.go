@@ -119,7 +119,7 @@ func (s *Spec) match(p *packet, lookup func(SetMatch) truth) answer {
 			a.share = m.Probability
 		}
 	}
-	a.blind = append(a.blind, s.NotModelled...)
+	a.blind = append(append(a.blind, s.Matches...), s.NotModelled...)
 	if len(a.when) > 0 || len(a.blind) > 0 {
 		a.truth = maybe
 	}

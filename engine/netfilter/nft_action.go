@@ -14,7 +14,13 @@ func (d *nftDecoder) xt(target bool, name string, words int) bool {
 		return true
 	case !target && name == "statistic":
 		d.spec.Statistic = &StatisticMatch{Hidden: true}
+		addMatch(d, statisticMatch{d.spec.Statistic})
 		return true
+	case !target && momentModules[name] && d.compiling:
+		addMatch(d, momentMatch{"xt match " + name})
+		return true
+	case target && d.compiling:
+		return d.xtTarget(name)
 	case target:
 		d.spec.Target = Target{Kind: TargetExtension, Name: name}
 		if _, ends := extension(name); ends {
@@ -40,34 +46,43 @@ func (d *nftDecoder) maxseg() bool {
 	if d.spec.Target.Kind == TargetNone {
 		d.spec.Target = t
 	}
+	d.act(action{kind: actNothing})
 	return true
 }
 
-// metaSet reads the value of `meta mark set …`: words up to the next statement.
-func (d *nftDecoder) metaSet(key string) bool {
-	if key != "meta mark" {
-		return false
+// xtTarget reads a target of which nft shows the name alone: what it does then is known only where the name says it.
+func (d *nftDecoder) xtTarget(name string) bool {
+	a := (&Target{Kind: TargetVerdict, Name: name}).action()
+	switch name {
+	case "MASQUERADE", "REJECT", "LOG", "NFLOG", "TCPMSS", "CHECKSUM", "TRACE", "CLASSIFY", "SET", "DSCP", "TOS", "NOTRACK":
+	default:
+		a = &action{kind: actUnknown, quote: "xt target " + name}
 	}
-	from := d.i
-	for d.i < len(d.tok) && d.i-from < 6 {
-		switch w := d.at(0); {
-		case w == "meta" || w == "mark" || w == "ct" || w == "|" || w == "^" || w == "&" || w == "or" ||
-			w == "xor" || w == "and" || strings.HasPrefix(w, "0x") || (w[0] >= '0' && w[0] <= '9'):
-			d.i++
-			continue
-		}
-		break
-	}
-	if d.i == from {
-		return false
-	}
-	if d.spec.Target.Kind == TargetNone {
-		d.spec.Target = Target{Kind: TargetExtension, Name: "MARK", Options: d.text[d.tok[from].from:d.tok[d.i-1].to]}
-	}
+	d.act(*a)
 	return true
+}
+
+// metaSet reads a value that a rule gives to the packet. Some do not matter to where it goes.
+func (d *nftDecoder) metaSet(key string, from int) bool {
+	switch key {
+	case "meta mark":
+		at := d.i
+		if !d.setMark(false, at) {
+			d.i = at
+			return false
+		}
+		return true
+	case "meta nftrace", "meta priority", "meta pkttype", "ip dscp", "ip6 dscp", "ip ecn":
+		if d.i++; d.compiling {
+			d.act(action{kind: actNothing})
+			return true
+		}
+	}
+	return false
 }
 
 func (d *nftDecoder) vmap(key string) bool {
+	from := d.i
 	t := Target{Kind: TargetMap, Key: key}
 	if name, ok := strings.CutPrefix(d.at(0), "@"); ok {
 		t.Map = name
@@ -82,12 +97,35 @@ func (d *nftDecoder) vmap(key string) bool {
 		return false
 	}
 	d.spec.Target = t
+	if d.compiling {
+		l := &lookup{key: key, name: t.Map, elements: t.elements, text: key + " vmap " + d.since(from)}
+		d.act(action{kind: actLookup, lookup: l})
+	}
 	return true
 }
 
 // action reads a verdict or a statement that acts.
 func (d *nftDecoder) action() bool {
 	t := Target{Kind: TargetVerdict}
+	if d.compiling {
+		switch d.at(0) {
+		case "dnat", "snat", "masquerade", "redirect":
+			return d.natStatement()
+		case "queue", "synproxy", "tproxy":
+			from := d.i
+			for d.i < len(d.tok) && d.at(0) != "comment" {
+				d.i++
+			}
+			d.act(action{kind: actUnknown, quote: d.since(from)})
+			return true
+		case "flow", "dup":
+			for d.i < len(d.tok) && d.at(0) != "comment" && !strings.HasPrefix(d.at(-1), "@") {
+				d.i++
+			}
+			d.act(action{kind: actNothing})
+			return true
+		}
+	}
 	switch w := d.at(0); w {
 	case "accept", "drop", "return", "continue":
 		t.Name = strings.ToUpper(w)
@@ -129,21 +167,37 @@ func (d *nftDecoder) action() bool {
 			}
 			break
 		}
-	case "update", "add":
+	case "update", "add", "delete":
 		// update @affinity-… { ip saddr }: records the client, lets the packet go on.
 		if !strings.HasPrefix(d.at(1), "@") {
 			return false
 		}
 		d.i += 2
 		_, ok := d.braced()
+		d.act(action{kind: actNothing})
 		return ok
 	default:
 		return false
 	}
+	d.plain(&t)
 	if d.spec.Target.Kind == TargetNone || d.spec.Target.Kind == TargetExtension {
 		d.spec.Target = t
 	}
 	return true
+}
+
+// plain adds a verdict, or a statement without effect, to the program.
+func (d *nftDecoder) plain(t *Target) {
+	if !d.compiling {
+		return
+	}
+	if t.Kind == TargetExtension && t.Name == "CONTINUE" {
+		d.act(action{kind: actContinue})
+		return
+	}
+	if a := t.action(); a != nil {
+		d.act(*a)
+	}
 }
 
 // rest takes the words up to a comment.

@@ -1,6 +1,7 @@
 package netfilter
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -22,6 +23,10 @@ type nftDecoder struct {
 	tok  []span
 	i    int
 	spec Spec
+
+	compiling bool // fill ops, the rule's program
+	ops       []op
+	managed   bool // the table is iptables-nft's: matches and targets are as libxtables translates them
 }
 
 // split cuts the rule into words; braces and commas are words, a quoted string is one.
@@ -56,7 +61,7 @@ func (d *nftDecoder) split() {
 
 // at gives the word k places on, or "".
 func (d *nftDecoder) at(k int) string {
-	if d.i+k >= len(d.tok) {
+	if d.i+k >= len(d.tok) || d.i+k < 0 {
 		return ""
 	}
 	s := d.tok[d.i+k]
@@ -76,14 +81,19 @@ func (d *nftDecoder) starts(words ...string) bool {
 
 func (d *nftDecoder) run() {
 	bad := -1 // first word of a part not modelled
+	badOp := 0
 	flush := func() {
 		if bad >= 0 {
-			d.spec.NotModelled = append(d.spec.NotModelled, d.text[d.tok[bad].from:d.tok[d.i-1].to])
+			quote := d.text[d.tok[bad].from:d.tok[d.i-1].to]
+			d.spec.NotModelled = append(d.spec.NotModelled, quote)
+			if d.compiling {
+				d.ops[badOp].match = blindMatch{quote}
+			}
 			bad = -1
 		}
 	}
 	for d.i < len(d.tok) {
-		at := d.i
+		at, ops := d.i, len(d.ops)
 		ok := d.statement()
 		d.i = min(d.i, len(d.tok)) // a statement cut short steps past the end
 		if ok && d.i > at {
@@ -93,8 +103,12 @@ func (d *nftDecoder) run() {
 			d.i = end
 			continue
 		}
+		d.ops = d.ops[:ops] // what was begun of a statement not understood
 		if bad < 0 {
-			bad = at
+			bad, badOp = at, len(d.ops)
+			if d.compiling {
+				d.ops = append(d.ops, op{})
+			}
 		}
 		if d.i = max(d.i, at+1); d.i == at+1 && d.text[d.tok[at].from] == '{' {
 			// What is in the braces belongs to what was not understood before them.
@@ -124,8 +138,19 @@ func (d *nftDecoder) statement() bool {
 			return d.maxseg()
 		}
 		return d.expression()
-	case "ip", "ip6", "meta", "udp", "sctp", "dccp", "th", "fib", "numgen", "symhash", "jhash":
+	case "fib":
+		if d.at(2) == "type" {
+			return d.expression()
+		}
+		return d.fib()
+	case "ip", "ip6", "meta", "udp", "sctp", "dccp", "th", "numgen", "symhash", "jhash", "icmp", "icmpv6", "ether":
 		return d.expression()
+	case "pkttype":
+		from := d.i
+		d.i++
+		return d.field("meta pkttype", from)
+	case "limit", "quota":
+		return d.rate()
 	case "iifname", "iif", "oifname", "oif":
 		if d.i++; d.starts("vmap") {
 			return d.vmap(w)
@@ -133,6 +158,11 @@ func (d *nftDecoder) statement() bool {
 		m := &NameMatch{}
 		for _, n := range d.values(&m.Negated) {
 			m.Names = append(m.Names, unquote(n))
+		}
+		if len(m.Names) == 1 && strings.HasPrefix(m.Names[0], "@") {
+			addMatch(d, setMatcher{SetMatch{Name: m.Names[0][1:], Fields: w, Negated: m.Negated}})
+		} else {
+			addMatch(d, ifaceMatch{m, w[0] == 'o'})
 		}
 		if w[0] == 'i' {
 			d.spec.InInterface = m
@@ -144,6 +174,7 @@ func (d *nftDecoder) statement() bool {
 		if d.starts("ct", "status", "vmap") {
 			return d.vmap("ct status")
 		}
+		from, status := d.i, d.at(1) == "status"
 		if d.starts("ct", "state") || d.starts("ct", "status") { // status dnat is iptables' state DNAT
 			if d.starts("vmap") {
 				return d.vmap("ct state")
@@ -153,9 +184,18 @@ func (d *nftDecoder) statement() bool {
 				m.Names = append(m.Names, strings.ToUpper(n))
 			}
 			d.spec.CTState = m
-			return len(m.Names) > 0
+			if status && d.managed {
+				// A translation of "--ctstate NEW,DNAT", or of its negation, which nft both leaves out (state_xlate_print,
+				// extensions/libxt_conntrack.c).
+				addMatch(d, blindMatch{d.since(from)})
+			} else if status {
+				addMatch(d, ctStatusMatch{m, d.since(from)})
+			} else {
+				addMatch(d, ctStateMatch{m})
+			}
+			return len(m.Names) > 0 && ctWords(m.Names)
 		}
-		return false
+		return d.connection()
 	case "xt":
 		return d.xt(d.at(1) == "target", unquote(d.at(2)), 3)
 	case "#":
@@ -170,24 +210,17 @@ func (d *nftDecoder) statement() bool {
 
 // expression reads a key, which may be a concatenation, and what is asked of it.
 func (d *nftDecoder) expression() bool {
-	key, ok := d.key()
+	from := d.i
+	key, ok := d.keys()
 	if !ok {
 		return false
-	}
-	for d.at(0) == "." {
-		d.i++
-		k, ok := d.key()
-		if !ok {
-			return false
-		}
-		key += " . " + k
 	}
 	if d.at(0) == "vmap" {
 		d.i++
 		return d.vmap(key)
 	}
 	if d.starts("set") {
-		return d.metaSet(key)
+		return d.metaSet(key, from)
 	}
 	if strings.Contains(key, " . ") {
 		m := SetMatch{Fields: key}
@@ -198,7 +231,7 @@ func (d *nftDecoder) expression() bool {
 		m.Name = v[0][1:]
 		return d.set(m)
 	}
-	return d.compare(key)
+	return d.compare(key, from)
 }
 
 // key reads one field: two words, or more for numgen, fib and hashes.
@@ -207,7 +240,7 @@ func (d *nftDecoder) key() (string, bool) {
 	switch d.at(0) {
 	case "ip", "ip6":
 		switch d.at(1) {
-		case "saddr", "daddr", "protocol", "nexthdr":
+		case "saddr", "daddr", "protocol", "nexthdr", "ttl", "hoplimit", "length", "dscp", "ecn", "id", "version":
 		default:
 			return "", false
 		}
@@ -217,6 +250,26 @@ func (d *nftDecoder) key() (string, bool) {
 		default:
 			return "", false
 		}
+	case "icmp", "icmpv6":
+		switch d.at(1) {
+		case "type", "code":
+		default:
+			return "", false
+		}
+	case "ether":
+		switch d.at(1) {
+		case "saddr", "daddr", "type":
+		default:
+			return "", false
+		}
+	case "ct":
+		switch d.at(1) {
+		case "state", "mark", "direction":
+		default:
+			return "", false
+		}
+	case "iifname", "oifname", "iif", "oif":
+		n = 1
 	case "fib":
 		if d.at(2) != "type" {
 			return "", false
@@ -226,10 +279,26 @@ func (d *nftDecoder) key() (string, bool) {
 		if d.at(2) != "mod" {
 			return "", false
 		}
-		n = 4
+		if n = 4; d.at(4) == "offset" {
+			return "", false
+		}
+	case "symhash": // symhash mod 3
+		if n = 3; d.at(1) != "mod" || d.at(3) == "offset" {
+			return "", false
+		}
+	case "jhash": // jhash ip saddr . tcp sport mod 3 seed 0x1
+		for n = 1; n < 16 && d.at(n) != "mod" && d.at(n) != ""; n++ {
+		}
+		if n += 2; d.at(n) == "seed" {
+			n += 2
+		}
+		if d.at(n) == "offset" {
+			return "", false
+		}
 	case "meta":
 		switch d.at(1) {
-		case "l4proto", "nfproto", "mark", "random", "iifname", "oifname", "iif", "oif":
+		case "l4proto", "nfproto", "mark", "random", "iifname", "oifname", "iif", "oif", "length", "skuid", "skgid", "pkttype",
+			"protocol", "priority", "nftrace", "iifgroup", "oifgroup", "iiftype", "oiftype":
 		default:
 			return "", false
 		}
@@ -250,11 +319,13 @@ func (d *nftDecoder) key() (string, bool) {
 // values reads [== | !=] VALUE, a list "a,b" or an anonymous set.
 func (d *nftDecoder) values(neg *bool) []string {
 	switch d.at(0) {
-	case "!=":
+	case "!=", "!": // "ct state ! new" is a translation of iptables' rule
 		*neg = true
 		d.i++
 	case "==":
 		d.i++
+	case "<", "<=", ">", ">=", "lt", "le", "gt", "ge":
+		return d.bound()
 	}
 	if d.at(0) != "{" {
 		var out []string
@@ -284,6 +355,33 @@ func (d *nftDecoder) values(neg *bool) []string {
 	return nil
 }
 
+// bound reads "< 64" as the range that it is. Translations of iptables' rules write "lt 64".
+func (d *nftDecoder) bound() []string {
+	op := d.at(0)
+	d.i++
+	n, err := strconv.ParseUint(d.at(0), 0, 32)
+	d.i++
+	if err != nil {
+		return nil
+	}
+	first, last := n, uint64(math.MaxUint32)
+	switch op {
+	case "<", "lt":
+		if n == 0 {
+			return nil
+		}
+		first, last = 0, n-1
+	case "<=", "le":
+		first, last = 0, n
+	case ">", "gt":
+		first = n + 1
+	}
+	if first > last {
+		return nil
+	}
+	return []string{strconv.FormatUint(first, 10) + "-" + strconv.FormatUint(last, 10)}
+}
+
 // braced gives the text between the brace here and its end, and steps over it.
 func (d *nftDecoder) braced() (string, bool) {
 	if d.at(0) != "{" {
@@ -309,6 +407,16 @@ func (d *nftDecoder) braced() (string, bool) {
 func (d *nftDecoder) skipBraces() bool {
 	_, ok := d.braced()
 	return ok
+}
+
+// ctWords says whether every word is a state or status, and none an operator.
+func ctWords(names []string) bool {
+	for _, n := range names {
+		if n[0] < 'A' || n[0] > 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 func unquote(s string) string {

@@ -41,7 +41,7 @@ type jsonRule struct {
 type jsonSet struct {
 	Family, Table, Name, Comment string
 	Handle                       int
-	Type, Map                    any
+	Type, Map, Flags             any
 	Elem                         []any
 }
 
@@ -195,6 +195,9 @@ func (r *jsonReader) set(kind string, s *jsonSet) {
 		typ += " : " + exprWords(s.Map, 0)
 	}
 	put("\t\ttype " + typ)
+	if s.Flags != nil {
+		put("\t\tflags " + exprWords(s.Flags, 0))
+	}
 	if len(s.Elem) > 0 {
 		put("\t\telements = {")
 		for i, e := range s.Elem {
@@ -424,6 +427,9 @@ func exprWords(v any, depth int) string {
 			return "meta " + name
 		}
 	case "ct":
+		if dir := sub("dir"); dir != "" {
+			return "ct " + dir + " " + sub("key")
+		}
 		return "ct " + sub("key")
 	case "rt":
 		return "rt " + sub("key")

@@ -8,6 +8,7 @@ import (
 // mapRec is a set or a map of a table: its elements are a span, read when somebody looks one up.
 type mapRec struct {
 	name, typ string
+	dynamic   bool // packets add to it
 	line      uint32
 	elemLine  uint32 // line of "elements = {"
 	from, to  uint32 // the text between the braces
@@ -98,11 +99,7 @@ func (l *Listing) mapIndexOf(m int32) *mapIndex {
 	ix := &mapIndex{exact: map[string]mapElem{}}
 	splitElements(l.text[rec.from:rec.to], func(e mapElem) {
 		e.line = l.line(rec.elemLine + uint32(e.line))
-		if strings.ContainsAny(e.key, "/-") || e.key == "*" {
-			ix.wide = append(ix.wide, e)
-			return
-		}
-		ix.exact[e.key] = e
+		ix.add(e)
 	})
 	if l.mapIdx == nil {
 		l.mapIdx = map[int32]*mapIndex{}
@@ -111,15 +108,29 @@ func (l *Listing) mapIndexOf(m int32) *mapIndex {
 	return ix
 }
 
+func (ix *mapIndex) add(e mapElem) {
+	if strings.ContainsAny(e.key, "/-*") {
+		ix.wide = append(ix.wide, e)
+		return
+	}
+	ix.exact[e.key] = e
+}
+
 // find gives the element for the values of a key. Exact keys win, as nothing overlaps in an nft set.
 func (ix *mapIndex) find(values []string) (mapElem, bool) {
 	if e, ok := ix.exact[strings.Join(values, " . ")]; ok {
 		return e, true
 	}
-	for _, e := range ix.wide {
-		if elementMatches(e.key, values) {
+	var rest *mapElem // the element for all keys that have none
+	for i, e := range ix.wide {
+		if e.key == "*" {
+			rest = &ix.wide[i]
+		} else if elementMatches(e.key, values) {
 			return e, true
 		}
+	}
+	if rest != nil {
+		return *rest, true
 	}
 	return mapElem{}, false
 }
@@ -146,7 +157,11 @@ func fieldMatches(part, value string) bool {
 	if err != nil {
 		m, ok := nftPorts([]string{part}, false)
 		p, pok := parsePort(value)
-		return ok && pok && m.matches(p)
+		if ok && pok {
+			return m.matches(p)
+		}
+		prefix, wild := strings.CutSuffix(strings.TrimSuffix(part, `"`), "*")
+		return wild && strings.HasPrefix(value, prefix)
 	}
 	m, ok := nftPrefixes([]string{part}, false)
 	return ok && m.matches(a)

@@ -2,11 +2,13 @@ package netfilter
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 func (d *nftDecoder) set(m SetMatch) bool {
+	addMatch(d, setMatcher{m})
 	if strings.HasPrefix(m.Name, "affinity-") && !m.Negated {
 		d.spec.Recent = &NameMatch{Names: []string{m.Name}}
 		return true
@@ -15,7 +17,7 @@ func (d *nftDecoder) set(m SetMatch) bool {
 	return true
 }
 
-func (d *nftDecoder) compare(key string) bool {
+func (d *nftDecoder) compare(key string, from int) bool {
 	var neg bool
 	proto, field, _ := strings.Cut(key, " ")
 	switch field {
@@ -32,7 +34,14 @@ func (d *nftDecoder) compare(key string) bool {
 			ok = ok && d.spec.Destination == nil
 			d.spec.Destination = m
 		}
-		return ok
+		if proto != "ip" && proto != "ip6" {
+			d.i = from + 2
+			return d.field(key, from)
+		}
+		if m != nil {
+			addMatch(d, addrMatch{m: m, source: field == "saddr", family: proto})
+		}
+		return ok || d.compiling && m != nil
 	case "protocol", "nexthdr", "l4proto":
 		m := &NameMatch{}
 		for _, n := range d.values(&neg) {
@@ -40,13 +49,31 @@ func (d *nftDecoder) compare(key string) bool {
 		}
 		m.Negated = neg
 		d.spec.Protocol = m
+		if proto == "meta" {
+			addMatch(d, protoMatch{m})
+		} else {
+			addMatch(d, fieldMatch{key: key, values: m.Names, negated: neg})
+		}
 		return len(m.Names) > 0
 	case "nfproto":
 		v := d.values(&neg)
+		addMatch(d, fieldMatch{key: key, values: v, negated: neg})
 		return len(v) == 1 && !neg && (v[0] == "ipv4" || v[0] == "ipv6")
 	case "sport", "dport":
 		v := d.values(&neg)
+		if len(v) == 1 && strings.HasPrefix(v[0], "@") {
+			return d.set(SetMatch{Name: v[0][1:], Fields: key, Negated: neg})
+		}
 		m, ok := nftPorts(v, neg)
+		if proto != "th" {
+			addMatch(d, protoMatch{&NameMatch{Names: []string{proto}}})
+		}
+		if m != nil {
+			addMatch(d, portMatch{m: m, source: field == "sport", raw: proto == "th"})
+		}
+		if d.compiling {
+			return m != nil
+		}
 		if proto != "th" {
 			if d.spec.Protocol == nil {
 				d.spec.Protocol = &NameMatch{Names: []string{proto}}
@@ -68,6 +95,7 @@ func (d *nftDecoder) compare(key string) bool {
 			m.Names = append(m.Names, strings.ToUpper(n))
 		}
 		m.Negated = neg
+		addMatch(d, addrTypeMatch{m: m, source: field != "daddr type"})
 		if field == "daddr type" {
 			d.spec.DestinationAddrType = m
 		} else {
@@ -75,14 +103,23 @@ func (d *nftDecoder) compare(key string) bool {
 		}
 		return len(m.Names) > 0
 	case "mark":
-		return d.mark()
+		if m, ok := d.markCompare(); ok {
+			d.spec.Mark = m
+			addMatch(d, markMatcher{m: m})
+			return true
+		}
+		d.i = from + 2
+		return d.field(key, from)
 	case "random":
 		return d.random()
 	}
 	if proto == "numgen" {
 		return d.numgen(key)
 	}
-	return false
+	if proto == "jhash" || proto == "symhash" {
+		return false
+	}
+	return d.field(key, from)
 }
 
 // tcpFlags reads "syn", "syn / syn,rst" or "& (syn | rst) == syn".
@@ -97,12 +134,16 @@ func (d *nftDecoder) tcpFlags() bool {
 			d.i++
 		}
 	}
+	exact := len(mask) > 0 || d.at(0) == "==" || d.at(0) == "!="
 	comp := d.values(&neg)
 	if len(mask) == 0 {
 		mask = comp
 	}
 	if d.starts("/") {
-		mask = d.values(new(bool))
+		mask, exact = d.values(new(bool)), true
+	}
+	if !d.flagsOp(mask, comp, neg, exact) {
+		return false
 	}
 	d.spec.TCPFlags = &NameMatch{
 		Names:   []string{strings.ToUpper(strings.Join(mask, ",") + " " + strings.Join(comp, ","))},
@@ -111,25 +152,44 @@ func (d *nftDecoder) tcpFlags() bool {
 	return len(comp) > 0
 }
 
-// mark reads "0x1", "!= 0x1" or "& 0x4000 == 0x4000".
-func (d *nftDecoder) mark() bool {
+// flagsOp adds the comparison to the program. Without a mask, == compares all flags and a plain list asks for any.
+func (d *nftDecoder) flagsOp(mask, comp []string, neg, exact bool) bool {
+	if !d.compiling {
+		return true
+	}
+	addMatch(d, protoMatch{&NameMatch{Names: []string{"tcp"}}})
+	c, ok1 := tcpFlagsOf(strings.Join(comp, ","))
+	k, ok2 := tcpFlagsOf(strings.Join(mask, ","))
+	if len(comp) == 1 && comp[0] == "0x0" {
+		c, ok1 = 0, true
+		k, ok2 = tcpFlagsOf(strings.Join(mask, ","))
+	}
+	m := tcpFlagsMatch{mask: k, value: c, negated: neg, any: !exact}
+	if exact && slices.Equal(mask, comp) {
+		m.mask = 0xff
+	}
+	addMatch(d, m)
+	return ok1 && ok2
+}
+
+// markCompare reads "0x1", "!= 0x1" or "& 0x4000 == 0x4000".
+func (d *nftDecoder) markCompare() (*MarkMatch, bool) {
 	m := &MarkMatch{Mask: 0xffffffff}
 	if d.starts("&") || d.starts("and") {
 		n, err := strconv.ParseUint(d.at(0), 0, 32)
 		if err != nil {
-			return false
+			return nil, false
 		}
 		m.Mask = uint32(n)
 		d.i++
 	}
 	v := d.values(&m.Negated)
 	if len(v) != 1 {
-		return false
+		return nil, false
 	}
 	n, err := strconv.ParseUint(v[0], 0, 32)
 	m.Value = uint32(n)
-	d.spec.Mark = m
-	return err == nil
+	return m, err == nil
 }
 
 // random reads iptables-nft's statistic: "& 2147483647 < 1073741824".
@@ -145,6 +205,7 @@ func (d *nftDecoder) random() bool {
 		return false
 	}
 	d.spec.Statistic = &StatisticMatch{Mode: "random", Probability: float64(lim) / (float64(mod) + 1), Negated: neg}
+	addMatch(d, statisticMatch{d.spec.Statistic})
 	return true
 }
 
@@ -171,6 +232,7 @@ func (d *nftDecoder) numgen(key string) bool {
 		mode = "nth"
 	}
 	d.spec.Statistic = &StatisticMatch{Mode: mode, Probability: share, Negated: neg}
+	addMatch(d, statisticMatch{d.spec.Statistic})
 	return true
 }
 
@@ -198,6 +260,9 @@ func nftPorts(v []string, neg bool) (*PortMatch, bool) {
 		first, last, has := strings.Cut(s, "-")
 		if !has {
 			last = first
+		}
+		if last == "4294967295" {
+			last = "65535" // of a comparison with >
 		}
 		a, ok1 := parsePort(first)
 		b, ok2 := parsePort(last)

@@ -254,6 +254,9 @@ func (p *nftParser) inSet(from, to int) {
 		m.typ = typ
 		return
 	}
+	if flags, ok := strings.CutPrefix(s, "flags "); ok {
+		m.dynamic = strings.Contains(flags, "dynamic")
+	}
 	i := strings.IndexByte(s, '{')
 	if !strings.HasPrefix(s, "elements") || i < 0 {
 		return // flags, timeout, size, comment, counter

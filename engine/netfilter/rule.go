@@ -68,9 +68,15 @@ type Spec struct {
 	// Sets are ipset matches and nft named sets.
 	Sets    []SetMatch
 	Comment string
+	// Matches quotes conditions that [Ruleset.Traverse] evaluates and no field here holds.
+	Matches []string
 	// NotModelled quotes the parts of the rule that this package does not interpret.
 	NotModelled []string
 	Target      Target
+
+	extra        []matcher // iptables: conditions of Matches, and of fields that the rule has twice
+	blindMatches []string  // iptables: the parts of NotModelled that are no options of the target
+	limitIface   string    // of addrtype: in or out
 }
 
 // PrefixMatch matches an address against any of the prefixes or ranges.
@@ -121,6 +127,8 @@ type SetMatch struct {
 	// Fields says what is looked up: "dst,dst" of ipset, or nft's key "ip daddr . meta l4proto".
 	Fields  string
 	Negated bool
+	// ReturnNomatch is ipset's --return-nomatch: exceptions match, and members do not.
+	ReturnNomatch bool
 }
 
 // TargetKind says how a rule ends.
@@ -233,6 +241,26 @@ func protoName(s string) string {
 		return "icmp"
 	case "58", "ipv6-icmp", "icmp6":
 		return "icmpv6"
+	case "2":
+		return "igmp"
+	case "4", "ipip":
+		return "ipencap"
+	case "33":
+		return "dccp"
+	case "41":
+		return "ipv6"
+	case "47":
+		return "gre"
+	case "50":
+		return "esp"
+	case "51":
+		return "ah"
+	case "89", "ospfigp":
+		return "ospf"
+	case "112":
+		return "vrrp"
+	case "136":
+		return "udplite"
 	}
 	return s
 }

@@ -21,6 +21,13 @@ type Ruleset struct {
 	// LocalAddrs are the namespace's own addresses. Nil is not known: what depends on an address being
 	// local (NodePorts) is then answered with a condition.
 	LocalAddrs []netip.Addr
+	// InterfaceAddrs are the same by interface, in the kernel's order, and BroadcastAddrs the broadcast addresses of its
+	// networks. Nil is not known: addrtype's --limit-iface-in, BROADCAST and UNICAST, and where REDIRECT leads, are then
+	// answered with a condition.
+	InterfaceAddrs map[string][]netip.Addr
+	BroadcastAddrs []netip.Addr
+	// IPSet comes from `ipset save`. Nil is not known.
+	IPSet *IPSet
 }
 
 // ServicePath says what the rules do to the first packet of a connection to addr, proto (tcp, udp, sctp) and

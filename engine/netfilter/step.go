@@ -1,0 +1,255 @@
+package netfilter
+
+import "strings"
+
+// rule asks the rule at hand about the packet and does what it says.
+func (m *traversal) rule(w *way) []*leaf {
+	index := w.rules[w.i]
+	prog := w.base.l.program(index)
+	m.steps += len(prog.hop.Rule) / 256
+	v := m.view(w)
+	var q question
+	for w.op < len(prog.ops) {
+		o := &prog.ops[w.op]
+		if o.act != nil {
+			break
+		}
+		if r := o.match.match(&v); !q.ask(w, r) {
+			w.skip()
+			return nil
+		}
+		w.op++
+	}
+	if q.certain() {
+		if w.op == len(prog.ops) {
+			w.skip()
+			return nil
+		}
+		return m.act(w, &v, prog)
+	}
+	if !prog.matters(w.op) {
+		w.skip()
+		return nil
+	}
+	match, miss := *w, *w
+	miss.skip()
+	if len(q.blind) > 0 {
+		return m.blind(w, match, miss, prog.hop, strings.Join(q.blind, "; "))
+	}
+	return m.part(w, q.branches(match, miss))
+}
+
+// by notes a rule that the way went by; one that does several things once.
+func (w *way) by(hop Hop) {
+	if w.hops == nil || w.hops.hop != hop {
+		w.hops = w.hops.push(hop)
+	}
+}
+
+// skip goes on to the next rule.
+func (w *way) skip() { w.i, w.op = w.i+1, 0 }
+
+// question gathers what a rule's matches leave open.
+type question struct {
+	open  []reply
+	share float64 // of packets that match by chance; 0 is no such match
+	blind []string
+}
+
+// ask takes an answer; false says that the rule does not match.
+func (q *question) ask(w *way, r reply) bool {
+	switch {
+	case r.truth == no:
+		return false
+	case r.truth == yes:
+	case r.blind != "":
+		q.blind = append(q.blind, r.blind)
+	case r.share > 0:
+		if q.share == 0 {
+			q.share = 1
+		}
+		q.share *= r.share
+	default:
+		if !r.fleeting {
+			if t := w.facts.about(r.fact); t != maybe {
+				return (t == yes) == r.want
+			}
+		}
+		q.open = append(q.open, r)
+	}
+	return true
+}
+
+func (q *question) certain() bool { return len(q.open) == 0 && q.share == 0 && len(q.blind) == 0 }
+
+// branches are the ways of a match and a miss. Several facts are one condition: all of them hold, or not.
+func (q *question) branches(match, miss way) []branch {
+	if len(q.open) == 0 {
+		return []branch{{way: match, weight: q.share}, {way: miss, weight: 1 - q.share}}
+	}
+	var wanted, unwanted []string
+	missed := miss
+	for _, r := range q.open {
+		wanted, unwanted = append(wanted, r.wanted()), append(unwanted, r.unwanted())
+		if r.fleeting {
+			continue
+		}
+		match.facts = &assumption{r.fact, r.want, match.facts}
+		if r.settle != nil && r.want {
+			r.settle(&match.pkt)
+		}
+		if len(q.open) == 1 {
+			missed.facts = &assumption{r.fact, !r.want, miss.facts}
+			if r.settle != nil && !r.want {
+				r.settle(&missed.pkt)
+			}
+		}
+	}
+	yes, no := strings.Join(wanted, " and "), strings.Join(unwanted, " or ")
+	if q.share == 0 {
+		return []branch{{way: match, weight: 0.5, when: yes}, {way: missed, weight: 0.5, when: no}}
+	}
+	chanced := miss
+	chanced.facts, chanced.pkt = match.facts, match.pkt
+	return []branch{
+		{way: match, weight: 0.5 * q.share, when: yes},
+		{way: chanced, weight: 0.5 * (1 - q.share), when: yes},
+		{way: missed, weight: 0.5, when: no},
+	}
+}
+
+// act does what a rule says, once its matches hold.
+func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
+	a := prog.ops[w.op].act
+	switch a.kind {
+	case actNothing:
+	case actMark:
+		if a.mark.needsConn() && v.conn != yes {
+			switch {
+			case v.conn == maybe:
+				w.by(prog.hop)
+				return m.unknown(w, "whether the packet has a connection to take a mark is not known: %s", prog.hop.Rule)
+			case a.mark.strict:
+				w.skip()
+				return nil
+			}
+			break
+		}
+		a.mark.apply(&w.pkt)
+		w.by(prog.hop)
+	case actSetTTL:
+		a.ttl.apply(&w.pkt)
+		w.by(prog.hop)
+	case actNotrack:
+		// A packet that has a connection already keeps it (notrack_tg; nft_notrack_eval).
+		if v.conn == no && v.state != "UNTRACKED" && w.base.priority < priorityConntrack {
+			w.untracked = true
+			w.pkt.CtState, w.pkt.CtDir = "UNTRACKED", ""
+		}
+		w.by(prog.hop)
+	default:
+		return m.decide(w, v, a, prog.hop)
+	}
+	w.op++
+	return nil
+}
+
+// decide does what ends the rule.
+func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
+	switch a.kind {
+	case actLookup:
+		return m.lookUp(w, v, a.lookup, hop)
+	case actNAT:
+		if f := a.nat.family; f != "" && f != m.family {
+			w.op++ // nft_nat_inet_eval leaves the other family alone
+			return nil
+		}
+		if a.nat.lookup != nil {
+			return m.natLookUp(w, v, a.nat, hop)
+		}
+		return m.translate(w, a.nat, a.nat.dests, hop)
+	}
+	if a.kind != actContinue {
+		w.by(hop)
+	}
+	switch a.kind {
+	case actAccept:
+		w.in = false
+	case actDrop:
+		return m.end(w, VerdictDrop)
+	case actReject:
+		out := m.end(w, VerdictReject)
+		out[0].RejectWith = a.with
+		return out
+	case actReturn:
+		w.op = 0
+		w.i = len(w.rules)
+	case actContinue:
+		w.skip()
+	case actJump:
+		return m.push(w, a.chain, false)
+	case actGoto:
+		return m.push(w, a.chain, true)
+	default:
+		return m.unknown(w, "rule of chain %s is not modelled (%s): %s", hop.Chain, a.quote, hop.Rule)
+	}
+	return nil
+}
+
+// lookUp does what a verdict map says of the packet.
+func (m *traversal) lookUp(w *way, v *view, l *lookup, hop Hop) []*leaf {
+	found := l.find(v)
+	m.steps += found.cost
+	if found.blind != "" {
+		w.by(hop)
+		return m.unknown(w, "rule of chain %s is not modelled (%s): %s", hop.Chain, found.blind, hop.Rule)
+	}
+	return m.choose(w, found, func(next *way, e mapElem) []*leaf {
+		if l.name != "" {
+			next.by(hop)
+		}
+		here := hop
+		if l.name != "" {
+			here = Hop{
+				Backend: hop.Backend, Family: hop.Family, Table: hop.Table, Chain: "map " + l.name, Rule: e.text, Line: e.line,
+			}
+		}
+		a := verdictOf(e.data)
+		w.base.l.resolve(w.base.rec().table, a)
+		return m.decide(next, v, a, here)
+	})
+}
+
+// choose goes on with each element that a lookup may give.
+func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf) []*leaf {
+	if found.only != nil {
+		return with(w, *found.only)
+	}
+	if len(found.maybe) == 0 {
+		w.skip()
+		return nil
+	}
+	var ways []branch
+	left := 1.0
+	var ended [][]*leaf
+	for _, c := range found.maybe {
+		next := *w
+		next.forks++
+		out := with(&next, c.elem)
+		ways = append(ways, branch{way: next, weight: c.share, when: c.when})
+		ended = append(ended, out)
+		left -= c.share
+	}
+	if left > epsilon {
+		next := *w
+		next.skip()
+		ways = append(ways, branch{way: next, weight: left, when: found.otherwise})
+		ended = append(ended, nil)
+	}
+	for i := range ended {
+		if ended[i] == nil {
+			ended[i] = m.follow(w, &ways[i])
+		}
+	}
+	return m.join(ways, ended)
+}
