@@ -1,0 +1,119 @@
+package datapath
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// bridge is what a bridge does with a frame that came in by a port, nil for the namespace's own: br_handle_frame_finish and
+// br_dev_xmit. Where the sender has to ask for the hardware address, it goes where the answer would come from.
+func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, nexthop netip.Addr) []Branch {
+	if br.Bridge != nil && br.Bridge.VLANFiltering {
+		s = s.step(ns, StageBridge, br.Ifname+" filters VLANs, and which VLANs its ports are in is no fact").unsure(nil)
+	}
+	if in != nil && (mac == br.Address && mac != "" || mac == "" && ns.isLocal(nexthop)) {
+		if on, why := ns.bridgeFilters(s.pkt); on == yes {
+			return w.upFiltered(s, ns, br, in)
+		} else if on == maybe {
+			s = s.step(ns, StageBridge, "whether iptables sees the bridge's packets was not read").unsure(why)
+		}
+		return w.up(s, ns, br, mac, nexthop)
+	}
+	out, source := w.bridgePort(ns, br, in, mac, nexthop)
+	if out == nil {
+		s = s.step(ns, StageBridge, fmt.Sprintf("no port of %s leads to %s", br.Ifname, nexthop))
+		s.last().Source = br.Source
+		if w.returns(s) {
+			return w.returned(s)
+		}
+		if pod, ok := w.model.pods[nexthop]; ok {
+			s.last().Text += fmt.Sprintf(", Pod %s/%s, whose namespace was not read", pod.Metadata.Namespace, pod.Metadata.Name)
+			s.last().Missing = missing(ns, "")
+			return s.end(Unknown)
+		}
+		if w.unreadPort(ns, br, in) {
+			s.last().Text += " among those whose other end was read"
+			s.last().Missing = missing(ns, "namespaces")
+			return s.end(Unknown)
+		}
+		return s.end(Lost)
+	}
+	s = s.step(ns, StageBridge, fmt.Sprintf("%s forwards it to port %s", br.Ifname, out.Ifname))
+	s.last().Source = source
+	if in == nil {
+		return w.port(s, ns, out, mac, nexthop)
+	}
+	if text := blocked(in, out); text != "" {
+		s.last().Text = text
+		return s.end(Lost)
+	}
+	return w.bridged(s, ns, br, in, out, func(s state) []Branch { return w.port(s, ns, out, mac, nexthop) })
+}
+
+// blocked is should_deliver of net/bridge/br_forward.c.
+func blocked(in, out *facts.Link) string {
+	switch {
+	case in == out && (in.BridgePort == nil || !in.BridgePort.Hairpin):
+		return fmt.Sprintf("it would have to leave by port %s that it came in by, which is no hairpin port", in.Ifname)
+	case in != out && in.BridgePort != nil && out.BridgePort != nil && in.BridgePort.Isolated && out.BridgePort.Isolated:
+		return fmt.Sprintf("ports %s and %s are both isolated", in.Ifname, out.Ifname)
+	}
+	return ""
+}
+
+func (w *walker) port(s state, ns *Namespace, out *facts.Link, mac string, nexthop netip.Addr) []Branch {
+	if _, ended := w.link(s, ns, out.Ifname); ended != nil {
+		return ended
+	}
+	return w.frame(s, ns, out, mac, nexthop)
+}
+
+// bridgePort is the port for a hardware address: by the forwarding database, else the one behind which it is, since an
+// unknown address is flooded.
+func (w *walker) bridgePort(ns *Namespace, br, in *facts.Link, mac string, nexthop netip.Addr) (*facts.Link, facts.Source) {
+	if mac != "" {
+		for i := range ns.facts.FDB.Value {
+			e := &ns.facts.FDB.Value[i]
+			if p := ns.links[e.Dev]; e.MAC == mac && p != nil && p.Master == br.Ifname && !slices.Contains(e.Flags, "self") && p.Address != mac {
+				return p, e.Source
+			}
+		}
+	}
+	var outside *facts.Link
+	for i := range ns.facts.Links.Value {
+		p := &ns.facts.Links.Value[i]
+		if p.Master != br.Ifname {
+			continue
+		}
+		at, ok := w.model.peer(ns, p)
+		switch {
+		case p.Kind == "veth" && ok:
+			l := at.ns.links[at.dev]
+			if mac != "" && l.Address == mac || mac == "" && at.ns.isLocal(nexthop) {
+				return p, p.Source
+			}
+		case p != in && outside == nil:
+			if found, _ := w.model.onSegment(ns, nexthop, mac); len(found) > 0 {
+				outside = p
+			}
+		}
+	}
+	if outside == nil {
+		return nil, ""
+	}
+	return outside, outside.Source
+}
+
+// unreadPort is whether the bridge has a port of which the other end is no fact.
+func (w *walker) unreadPort(ns *Namespace, br, in *facts.Link) bool {
+	return slices.ContainsFunc(ns.facts.Links.Value, func(p facts.Link) bool {
+		if p.Master != br.Ifname || in != nil && p.Ifname == in.Ifname {
+			return false
+		}
+		_, ok := w.model.peer(ns, &p)
+		return !ok
+	})
+}

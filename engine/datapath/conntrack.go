@@ -1,0 +1,91 @@
+package datapath
+
+// connection is what a namespace's connection tracker knows of the one connection that a walk follows. Lists of them are
+// shared by branches and do not change.
+type connection struct {
+	ns   *Namespace
+	orig Packet // as it came in
+	now  Packet // as the namespace's rules have made it so far
+	// reply: the packet at hand is of the connection's other direction.
+	reply bool
+	// unseen: an answer of which the namespace has not seen the question.
+	unseen bool
+	// notrack: a rule keeps the packet from connection tracking, and so from translation.
+	notrack bool
+	next    *connection
+}
+
+// tracks are the stages at which connection tracking begins.
+func (s Stage) tracks() bool { return s == StagePrerouting || s == StageOutput }
+
+// track finds or begins the connection at a hook. Packets of tunnels are connections of their own, new ones.
+func (s state) track(ns *Namespace, stage Stage, reply bool) (state, *connection) {
+	if s.pkt.Inner != nil {
+		return s, nil
+	}
+search:
+	for c := s.connections; c != nil; c = c.next {
+		if c.ns != ns || c.reply && !reply {
+			continue
+		}
+		switch {
+		case reply && !c.reply && c.notrack && sameTuple(c.now, s.pkt.reversed()):
+			break search
+		case !reply && sameTuple(c.now, s.pkt):
+			return s, c
+		case reply && c.reply && !stage.tracks():
+			return s, c
+		case reply && !c.reply && stage.tracks() && sameTuple(c.now, s.pkt.reversed()):
+			back := *c
+			back.reply, back.next = true, s.connections
+			s.connections = &back
+			return s, &back
+		}
+	}
+	c := &connection{ns: ns, orig: s.pkt, now: s.pkt, reply: reply, unseen: reply, next: s.connections}
+	s.connections = c
+	return s, c
+}
+
+// translated notes what a hook's rules have made of the first packet.
+func (s state) translated(ns *Namespace, before Packet) state {
+	c := s.connections
+	if s.pkt.Inner != nil || sameTuple(before, s.pkt) {
+		return s
+	}
+	for ; c != nil; c = c.next {
+		if c.ns == ns && !c.reply && sameTuple(c.now, before) {
+			changed := *c
+			changed.now, changed.next = s.pkt, s.connections
+			s.connections = &changed
+			return s
+		}
+	}
+	return s
+}
+
+// untrack notes that a rule has kept the packet from connection tracking.
+func (s state) untrack(c *connection) (state, *connection) {
+	changed := *c
+	changed.notrack, changed.next = true, s.connections
+	s.connections = &changed
+	return s, &changed
+}
+
+// undo takes back the translation of an answer: its destination at the hooks of DNAT, its source at those of SNAT
+// (nf_nat_packet of net/netfilter/nf_nat_core.c).
+func (c *connection) undo(p Packet, stage Stage) Packet {
+	if c == nil || !c.reply || c.unseen || c.notrack {
+		return p
+	}
+	if stage.tracks() {
+		p.Dst, p.Dport = c.orig.Src, c.orig.Sport
+	} else if stage == StageInput || stage == StagePostrouting {
+		p.Src, p.Sport = c.orig.Dst, c.orig.Dport
+	}
+	return p
+}
+
+func sameTuple(a, b Packet) bool {
+	return a.Src == b.Src && a.Dst == b.Dst && a.Sport == b.Sport && a.Dport == b.Dport && a.Proto == b.Proto
+}

@@ -1,0 +1,83 @@
+package datapath
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/engine/netfilter"
+)
+
+// filter is a namespace's netfilter, parsed once.
+type filter struct {
+	rules *netfilter.Ruleset
+	// sources are where the listings were read.
+	sources map[netfilter.Backend]facts.Source
+	// err is a listing that could not be parsed.
+	err error
+}
+
+func newFilter(n *facts.NetNS) filter {
+	f := filter{rules: &netfilter.Ruleset{}, sources: map[netfilter.Backend]facts.Source{}}
+	read := func(g *facts.Group[facts.Listing], backend netfilter.Backend, parse func(text string) error) {
+		if g.Status != facts.Read || f.err != nil {
+			return
+		}
+		if f.err = parse(string(facts.Text(g))); f.err == nil && len(g.Sources) > 0 {
+			f.sources[backend] = g.Sources[0]
+		}
+	}
+	save := func(at **netfilter.Listing, backend netfilter.Backend, family string) func(string) error {
+		return func(text string) (err error) {
+			*at, err = netfilter.ParseIPTablesSave(text, backend, family)
+			return err
+		}
+	}
+	r := f.rules
+	read(&n.IPTablesNFT, netfilter.IPTablesNFT, save(&r.IPTables, netfilter.IPTablesNFT, "ip"))
+	read(&n.IPTablesLegacy, netfilter.IPTablesLegacy, save(&r.IPTablesLegacy, netfilter.IPTablesLegacy, "ip"))
+	read(&n.IP6TablesNFT, netfilter.IPTablesNFT, save(&r.IP6Tables, netfilter.IPTablesNFT, "ip6"))
+	read(&n.IP6TablesLegacy, netfilter.IPTablesLegacy, save(&r.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6"))
+	read(&n.NFTables, netfilter.NFTables, func(text string) (err error) {
+		r.NFT, err = netfilter.ParseNFT(text)
+		return err
+	})
+	read(&n.IPVS, netfilter.IPVS, func(text string) (err error) {
+		r.IPVS, err = netfilter.ParseIPVS(text)
+		return err
+	})
+	read(&n.IPSet, "ipset", func(text string) (err error) {
+		r.IPSet, err = netfilter.ParseIPSet(text)
+		return err
+	})
+	if n.Addresses.Status == facts.Read {
+		r.LocalAddrs, r.InterfaceAddrs, r.BroadcastAddrs = []netip.Addr{}, map[string][]netip.Addr{}, []netip.Addr{}
+		for _, a := range n.Addresses.Value {
+			r.LocalAddrs = append(r.LocalAddrs, a.Local)
+			r.InterfaceAddrs[a.Dev] = append(r.InterfaceAddrs[a.Dev], a.Local)
+			if a.Broadcast.IsValid() {
+				r.BroadcastAddrs = append(r.BroadcastAddrs, a.Broadcast)
+			}
+		}
+	}
+	return f
+}
+
+// readFilter is false where no listing at all was read.
+func readFilter(n *facts.NetNS) bool {
+	return slices.ContainsFunc([]facts.Status{
+		n.IPTablesNFT.Status, n.IPTablesLegacy.Status, n.NFTables.Status, n.IP6TablesNFT.Status, n.IP6TablesLegacy.Status,
+	}, func(s facts.Status) bool { return s == facts.Read })
+}
+
+func (f *filter) source(h netfilter.Hop) facts.Source {
+	s, ok := f.sources[h.Backend]
+	if !ok {
+		s = f.sources[netfilter.NFTables]
+	}
+	if s == "" {
+		s = facts.Source(h.Backend)
+	}
+	return facts.Source(fmt.Sprintf("%s, line %d", s, h.Line))
+}

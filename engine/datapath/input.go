@@ -1,0 +1,171 @@
+package datapath
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// RouteInput is what routing does with a packet that came in by f.Iif: ip_route_input_slow of net/ipv4/route.c with its
+// checks of martians and sources, and ip6_rcv_core with ip6_route_input. Several decisions are the ways of a multipath
+// route; probabilities sum to 1.
+func (n *Namespace) RouteInput(f Flow) []Decision {
+	if f.UID == nil {
+		f.UID = new(int)
+	}
+	if f.Dst.Is6() {
+		return n.routeInput6(f)
+	}
+	if d, martian := n.martian(f); martian {
+		return []Decision{d}
+	}
+	if f.Dst == broadcast4 {
+		return []Decision{n.deliver(f, Result{Type: "broadcast"})}
+	}
+	r := n.Lookup(f)
+	switch r.Type {
+	case "unknown":
+		return []Decision{decide("unknown", r.Reason, r)}
+	case "local", "broadcast":
+		return []Decision{n.deliver(f, r)}
+	}
+	if !r.found() {
+		return []Decision{n.noRoute(f, r)}
+	}
+	if d, stop := n.mayForward(f, r); stop {
+		return []Decision{d}
+	}
+	if r.Type != "unicast" {
+		return []Decision{decide("drop", fmt.Sprintf("martian destination: the route is of type %s", r.Type), r)}
+	}
+	var out []Decision
+	for _, way := range r.Ways {
+		d := n.forward(f, r, way)
+		d.Probability = way.Probability
+		out = append(out, d)
+	}
+	return out
+}
+
+var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// martian are the packets that ip_route_input_slow throws away before it looks them up.
+func (n *Namespace) martian(f Flow) (Decision, bool) {
+	localnet := func(what string) (Decision, bool) {
+		s := n.maxConf(f.Iif, "route_localnet")
+		switch s.on() {
+		case yes:
+			return Decision{}, false
+		case maybe:
+			d := decide("unknown", "route_localnet of "+f.Iif+" was not read", Result{})
+			d.Missing = missing(n, "sysctls")
+			return d, true
+		}
+		d := decide("drop", fmt.Sprintf("martian %s: a loopback address comes in by %s and route_localnet is 0", what, f.Iif), Result{})
+		d.Source = s.source
+		return d, true
+	}
+	src, dst := f.Src.As4(), f.Dst.As4()
+	switch {
+	case f.Src.IsMulticast(), f.Src == broadcast4:
+		return decide("drop", fmt.Sprintf("martian source %s", f.Src), Result{}), true
+	case f.Dst == broadcast4:
+		return Decision{}, false
+	case src[0] == 0:
+		return decide("drop", fmt.Sprintf("martian source %s", f.Src), Result{}), true
+	case dst[0] == 0:
+		return decide("drop", fmt.Sprintf("martian destination %s", f.Dst), Result{}), true
+	case f.Iif == "lo":
+		return Decision{}, false // it keeps the route that it left with
+	case f.Dst.IsLoopback():
+		return localnet("destination")
+	case f.Src.IsLoopback():
+		return localnet("source")
+	}
+	return Decision{}, false
+}
+
+func (n *Namespace) deliver(f Flow, r Result) Decision {
+	if f.Iif != "lo" {
+		if c := n.validate(f, ""); c.ok != yes {
+			return c.decision(r)
+		}
+	}
+	return decide("local", fmt.Sprintf("%s is this machine's (%s)", f.Dst, r.Type), r)
+}
+
+func (c check) decision(r Result) Decision {
+	action := "drop"
+	if c.ok == maybe {
+		action = "unknown"
+	}
+	return Decision{Action: action, Probability: 1, Result: r, Text: c.text, Source: c.source, Missing: c.missing}
+}
+
+func (n *Namespace) mayForward(f Flow, r Result) (Decision, bool) {
+	s, name := n.forwarding(f.Iif, f.Dst.Is4())
+	switch s.on() {
+	case yes:
+		return Decision{}, false
+	case maybe:
+		return Decision{
+			Action: "unknown", Probability: 1, Result: r, Text: name + " was not read", Missing: missing(n, "sysctls"),
+		}, true
+	}
+	return Decision{Action: "drop", Probability: 1, Result: r, Text: name + " is 0: it does not forward", Source: s.source}, true
+}
+
+// forward is __mkroute_input for one way.
+func (n *Namespace) forward(f Flow, r Result, way Way) Decision {
+	if f.Dst.Is4() {
+		if c := n.validate(f, way.Dev); c.ok != yes {
+			return c.decision(r)
+		}
+	}
+	d := decide("forward", wayText(f.Dst, r, way), r)
+	d.Way = way
+	return d
+}
+
+func wayText(dst netip.Addr, r Result, way Way) string {
+	text := fmt.Sprintf("%s by route %s", dst, r.Route.Dst)
+	if way.Via.IsValid() {
+		text += " via " + way.Via.String()
+	}
+	text += " dev " + way.Dev
+	if r.Rule != nil {
+		text += fmt.Sprintf(", table %d, policy rule %d", r.Route.Table, r.Rule.Priority)
+	}
+	return text
+}
+
+func (n *Namespace) routeInput6(f Flow) []Decision {
+	if f.Iif != "lo" && (f.Src.IsLoopback() || f.Dst.IsLoopback()) || f.Src.IsMulticast() {
+		return []Decision{decide("drop", fmt.Sprintf("%s to %s may not come in by %s", f.Src, f.Dst, f.Iif), Result{})}
+	}
+	look := f
+	if f.Dst.IsLinkLocalUnicast() || f.Dst.IsLinkLocalMulticast() {
+		look.Oif = f.Iif
+	}
+	r := n.Lookup(look)
+	switch {
+	case r.Type == "unknown":
+		return []Decision{decide("unknown", r.Reason, r)}
+	case r.Type == "local", r.Type == "anycast", r.Type == "multicast":
+		return []Decision{decide("local", fmt.Sprintf("%s is this machine's (%s)", f.Dst, r.Type), r)}
+	case !r.found():
+		return []Decision{n.noRoute(f, r)}
+	}
+	if d, stop := n.mayForward(f, r); stop {
+		return []Decision{d}
+	}
+	if f.Src.IsLinkLocalUnicast() || f.Src.IsUnspecified() {
+		return []Decision{decide("drop", fmt.Sprintf("a packet from %s is not forwarded", f.Src), r)}
+	}
+	var out []Decision
+	for _, way := range r.Ways {
+		d := n.forward(f, r, way)
+		d.Probability = way.Probability
+		out = append(out, d)
+	}
+	return out
+}

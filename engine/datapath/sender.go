@@ -1,0 +1,48 @@
+package datapath
+
+import "net/netip"
+
+// Sender is where a packet begins.
+type Sender struct {
+	// Node is the node that sends it, that has the Pod that does, or that it arrives at.
+	Node string
+	// Namespace is the sending namespace's id, empty for the node's own.
+	Namespace string
+	// Dev, where set, says that the packet comes from outside and arrives at the namespace by this device.
+	Dev string
+}
+
+// PodSender is where a Pod's packets begin: its namespace, or where that was not read, the device of its node that the
+// Pod's address is routed to. Src is then the Pod's address, which the packet must have; else it is invalid, and the
+// namespace chooses. ok is false where neither is among the facts.
+func (m *Model) PodSender(namespace, name string) (from Sender, src netip.Addr, ok bool) {
+	if ns := m.PodNamespace(namespace, name); ns != nil {
+		return Sender{Node: ns.Node, Namespace: ns.ID}, netip.Addr{}, true
+	}
+	if m.snapshot.Cluster == nil {
+		return Sender{}, netip.Addr{}, false
+	}
+	for i := range m.snapshot.Cluster.Pods.Value {
+		p := &m.snapshot.Cluster.Pods.Value[i]
+		if p.Metadata.Namespace != namespace || p.Metadata.Name != name {
+			continue
+		}
+		ns := m.Namespace(p.Spec.NodeName, "")
+		if ns == nil {
+			return Sender{}, netip.Addr{}, false
+		}
+		if p.Spec.HostNetwork {
+			return Sender{Node: ns.Node}, netip.Addr{}, true
+		}
+		a, err := netip.ParseAddr(p.Status.PodIP)
+		if err != nil {
+			return Sender{}, netip.Addr{}, false
+		}
+		r := ns.Lookup(Flow{Dst: a, Iif: "lo", UID: new(int)})
+		if r.Type != "unicast" {
+			return Sender{}, netip.Addr{}, false
+		}
+		return Sender{Node: ns.Node, Dev: r.Ways[0].Dev}, a, true
+	}
+	return Sender{}, netip.Addr{}, false
+}

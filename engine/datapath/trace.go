@@ -1,0 +1,143 @@
+package datapath
+
+import (
+	"net/netip"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// Verdict says what became of a packet.
+type Verdict string
+
+// The verdicts. A step may also be [Pass]; a branch never is.
+const (
+	Pass      Verdict = "pass"
+	Delivered Verdict = "delivered"
+	// Dropped: a kernel throws it away without a word.
+	Dropped Verdict = "dropped"
+	// Rejected: its sender is told.
+	Rejected Verdict = "rejected"
+	// Lost: it leaves and nobody takes it.
+	Lost Verdict = "lost"
+	// Unknown: the facts do not tell; the step's Missing says what would, where that is known.
+	Unknown Verdict = "unknown"
+)
+
+// Stage is where on its way a packet is.
+type Stage string
+
+// The stages.
+const (
+	StageLink        Stage = "link"
+	StagePrerouting  Stage = "prerouting"
+	StageRoute       Stage = "route"
+	StageInput       Stage = "input"
+	StageForward     Stage = "forward"
+	StageOutput      Stage = "output"
+	StagePostrouting Stage = "postrouting"
+	StageBridge      Stage = "bridge"
+	StageEncap       Stage = "encap"
+	StageDecap       Stage = "decap"
+	StageNeighbour   Stage = "neighbour"
+	StageSocket      Stage = "socket"
+)
+
+// Packet is a packet as it is at one step.
+type Packet struct {
+	Src   netip.Addr `json:"src"`
+	Dst   netip.Addr `json:"dst"`
+	Proto string     `json:"proto"`
+	Sport uint16     `json:"sport,omitempty"`
+	Dport uint16     `json:"dport,omitempty"`
+	Mark  uint32     `json:"mark,omitempty"`
+	TOS   int        `json:"tos,omitempty"`
+	TTL   int        `json:"ttl,omitempty"`
+	// Length is of the whole packet in bytes; 0 is short enough for every link.
+	Length int  `json:"length,omitempty"`
+	DF     bool `json:"df,omitempty"`
+	// VNI and Inner are of a tunnel's packet.
+	VNI   int     `json:"vni,omitempty"`
+	Inner *Packet `json:"inner,omitempty"`
+
+	uid *int // of the sending socket, while the packet is on its machine
+	// innerMAC is the destination of the Ethernet frame in Inner, innerNexthop whom it is for where that is not known.
+	innerMAC     string
+	innerNexthop netip.Addr
+}
+
+func (p Packet) reversed() Packet {
+	p.Src, p.Dst, p.Sport, p.Dport = p.Dst, p.Src, p.Dport, p.Sport
+	p.Mark, p.uid = 0, nil
+	return p
+}
+
+func (p Packet) flow(iif string) Flow {
+	return Flow{Src: p.Src, Dst: p.Dst, Iif: iif, Mark: p.Mark, TOS: p.TOS, Proto: p.Proto, Sport: p.Sport, Dport: p.Dport, UID: p.uid}
+}
+
+// Step is one thing that happened to the packet.
+type Step struct {
+	Node      string       `json:"node"`
+	Namespace string       `json:"namespace,omitempty"`
+	Stage     Stage        `json:"stage"`
+	Packet    Packet       `json:"packet"` // as it leaves the step
+	Text      string       `json:"text"`
+	Source    facts.Source `json:"source,omitempty"`
+	Verdict   Verdict      `json:"verdict"`
+	Missing   *Missing     `json:"missing,omitempty"`
+}
+
+// Branch is one way that the packet may take.
+type Branch struct {
+	// Probability is among the branches of its list, given that the conditions of When hold.
+	Probability float64  `json:"probability"`
+	When        []string `json:"when,omitempty"`
+	Steps       []Step   `json:"steps"`
+	// Verdict is what becomes of the packet, and where it is delivered, of the answer: the worst of Reply's.
+	Verdict Verdict `json:"verdict"`
+	// Reply are the ways of the answer, empty where none was walked.
+	Reply []Branch `json:"reply,omitempty"`
+}
+
+// Cause is the step that decided the branch's verdict, of the packet itself or of its answer. Where the verdict is Unknown
+// it is the first step that is not certain. It is nil for a branch without steps.
+func (b *Branch) Cause() *Step {
+	for i := range b.Steps {
+		if b.Steps[i].Verdict == b.Verdict && (b.Verdict != Delivered || i == len(b.Steps)-1) {
+			return &b.Steps[i]
+		}
+	}
+	for i := range b.Reply {
+		if b.Reply[i].Verdict == b.Verdict {
+			return b.Reply[i].Cause()
+		}
+	}
+	if len(b.Steps) == 0 {
+		return nil
+	}
+	return &b.Steps[len(b.Steps)-1]
+}
+
+// Trace is the way of a packet and of its answer.
+type Trace struct {
+	// From and To are as asked.
+	From   string `json:"from"`
+	Packet Packet `json:"packet"`
+	// Verdict is that of all branches where they agree, else the worst that is certain: a connection of which one branch
+	// is dropped fails at times.
+	Verdict  Verdict  `json:"verdict"`
+	Branches []Branch `json:"branches"`
+}
+
+// badness orders verdicts: a certain failure tells more than an unknown, an unknown more than a delivery.
+var badness = map[Verdict]int{Delivered: 0, Unknown: 1, Rejected: 2, Lost: 3, Dropped: 4}
+
+func worst(branches []Branch) Verdict {
+	v := Delivered
+	for i := range branches {
+		if badness[branches[i].Verdict] > badness[v] {
+			v = branches[i].Verdict
+		}
+	}
+	return v
+}
