@@ -25,6 +25,7 @@ It changes nothing: not on a node, not in the cluster. Fixes are printed, never 
 		newDiagnoseCommand(),
 		newCollectCommand(),
 		newAnalyzeCommand(),
+		newTraceCommand(),
 		newRulesCommand(),
 		newRBACCommand(),
 		newVersionCommand(),

@@ -13,19 +13,25 @@ import (
 type filter struct {
 	rules *netfilter.Ruleset
 	// sources are where the listings were read.
-	sources map[netfilter.Backend]facts.Source
+	sources map[listingKey]facts.Source
 	// err is a listing that could not be parsed.
 	err error
 }
 
+// listingKey is a listing: iptables has one for each family, the others have one for all, under the empty family.
+type listingKey struct {
+	backend netfilter.Backend
+	family  string
+}
+
 func newFilter(n *facts.NetNS) filter {
-	f := filter{rules: &netfilter.Ruleset{}, sources: map[netfilter.Backend]facts.Source{}}
-	read := func(g *facts.Group[facts.Listing], backend netfilter.Backend, parse func(text string) error) {
+	f := filter{rules: &netfilter.Ruleset{}, sources: map[listingKey]facts.Source{}}
+	read := func(g *facts.Group[facts.Listing], backend netfilter.Backend, family string, parse func(text string) error) {
 		if g.Status != facts.Read || f.err != nil {
 			return
 		}
 		if f.err = parse(string(facts.Text(g))); f.err == nil && len(g.Sources) > 0 {
-			f.sources[backend] = g.Sources[0]
+			f.sources[listingKey{backend, family}] = g.Sources[0]
 		}
 	}
 	save := func(at **netfilter.Listing, backend netfilter.Backend, family string) func(string) error {
@@ -35,19 +41,19 @@ func newFilter(n *facts.NetNS) filter {
 		}
 	}
 	r := f.rules
-	read(&n.IPTablesNFT, netfilter.IPTablesNFT, save(&r.IPTables, netfilter.IPTablesNFT, "ip"))
-	read(&n.IPTablesLegacy, netfilter.IPTablesLegacy, save(&r.IPTablesLegacy, netfilter.IPTablesLegacy, "ip"))
-	read(&n.IP6TablesNFT, netfilter.IPTablesNFT, save(&r.IP6Tables, netfilter.IPTablesNFT, "ip6"))
-	read(&n.IP6TablesLegacy, netfilter.IPTablesLegacy, save(&r.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6"))
-	read(&n.NFTables, netfilter.NFTables, func(text string) (err error) {
+	read(&n.IPTablesNFT, netfilter.IPTablesNFT, "ip", save(&r.IPTables, netfilter.IPTablesNFT, "ip"))
+	read(&n.IPTablesLegacy, netfilter.IPTablesLegacy, "ip", save(&r.IPTablesLegacy, netfilter.IPTablesLegacy, "ip"))
+	read(&n.IP6TablesNFT, netfilter.IPTablesNFT, "ip6", save(&r.IP6Tables, netfilter.IPTablesNFT, "ip6"))
+	read(&n.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6", save(&r.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6"))
+	read(&n.NFTables, netfilter.NFTables, "", func(text string) (err error) {
 		r.NFT, err = netfilter.ParseNFT(text)
 		return err
 	})
-	read(&n.IPVS, netfilter.IPVS, func(text string) (err error) {
+	read(&n.IPVS, netfilter.IPVS, "", func(text string) (err error) {
 		r.IPVS, err = netfilter.ParseIPVS(text)
 		return err
 	})
-	read(&n.IPSet, "ipset", func(text string) (err error) {
+	read(&n.IPSet, "ipset", "", func(text string) (err error) {
 		r.IPSet, err = netfilter.ParseIPSet(text)
 		return err
 	})
@@ -72,9 +78,12 @@ func readFilter(n *facts.NetNS) bool {
 }
 
 func (f *filter) source(h netfilter.Hop) facts.Source {
-	s, ok := f.sources[h.Backend]
+	s, ok := f.sources[listingKey{h.Backend, h.Family}]
 	if !ok {
-		s = f.sources[netfilter.NFTables]
+		s, ok = f.sources[listingKey{h.Backend, ""}]
+	}
+	if !ok {
+		s = f.sources[listingKey{netfilter.NFTables, ""}]
 	}
 	if s == "" {
 		s = facts.Source(h.Backend)

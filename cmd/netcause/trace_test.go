@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// The recorded cases are walked as a person would: what arrives, what does not and where it ends, and what is not known.
+func TestTraceRecordedCases(t *testing.T) {
+	for _, c := range []struct {
+		name, args string
+		status     int
+		want       []string
+	}{
+		{
+			"a Service by its ClusterIP, over the tunnel and back",
+			"--from pod/default/client --to svc/default/registry:5000 ../../cases/healthy/snapshot", exitNothingFound,
+			[]string{
+				"pod/default/client -> svc/default/registry:5000 (tcp): DELIVERED",
+				"> 10.233.65.46:5000", "flannel.1 wraps it, VNI 1, for VTEP 10.153.204.16 port 8472",
+				"socket       DELIVERED", "The answer: delivered", "[iptables-nft-save -c, line ",
+			},
+		},
+		{
+			"a port that nothing listens on",
+			"--from pod/default/client --to pod/default/registry:9 ../../cases/healthy/snapshot", exitRootCause,
+			[]string{"REJECTED"},
+		},
+		{
+			"a full packet from outside, larger than the tunnel behind the NodePort",
+			"--from ip/172.16.30.7 --to node/n1:30080 --size 1500 ../../cases/path-mtu-mismatch/snapshot", exitRootCause,
+			[]string{"REJECTED", "vxlan.calico", "1440"},
+		},
+		{
+			"a smaller one by the same way",
+			"--from ip/172.16.30.7 --to node/n1:30080 --size 1400 ../../cases/path-mtu-mismatch/snapshot", exitNothingFound,
+			[]string{"DELIVERED", "vxlan.calico wraps it"},
+		},
+		{
+			"an address that nobody among the facts has",
+			"--from node/n1 --to ip/198.51.100.1:80 ../../cases/healthy/snapshot", exitNotDone,
+			[]string{"UNKNOWN"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			status := run(t.Context(), append([]string{"trace"}, strings.Fields(c.args)...), &stdout, &stderr)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d: %s", status, c.status, stderr.String())
+			}
+			for _, part := range c.want {
+				if !strings.Contains(stdout.String(), part) {
+					t.Errorf("%q is not in\n%s", part, stdout.String())
+				}
+			}
+			if strings.Contains(stdout.String(), "ip6tables") {
+				t.Errorf("an IPv4 packet is said to meet a rule of ip6tables:\n%s", stdout.String())
+			}
+		})
+	}
+}
+
+func TestTraceJSON(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	args := "trace --from pod/default/client --to svc/kube-system/kube-dns:53 --proto udp --all -o json ../../cases/healthy/snapshot"
+	if status := run(t.Context(), strings.Fields(args), &stdout, &stderr); status != exitNothingFound {
+		t.Fatalf("exit status %d: %s", status, stderr.String())
+	}
+	var answer struct {
+		Verdict string
+		Hops    []struct{ Stage, Node string }
+		Reply   []struct{ Verdict string }
+		Paths   []struct{ Probability float64 }
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Verdict != "delivered" || len(answer.Hops) == 0 || len(answer.Reply) != 1 || answer.Reply[0].Verdict != "delivered" || len(answer.Paths) != 1 {
+		t.Errorf("answer: %+v", answer)
+	}
+}
+
+func TestTraceSaysWhatItDoesNotUnderstand(t *testing.T) {
+	for args, want := range map[string]string{
+		"--from node/n1 --to svc/default/registry ../../cases/healthy/snapshot":           "the port is missing",
+		"--from node/n1 --to svc/default/nothing:1 ../../cases/healthy/snapshot":          "there is no such svc among the facts",
+		"--from node/n9 --to svc/default/registry:5000 ../../cases/healthy/snapshot":      `node "n9" was not collected`,
+		"--from ip/192.0.2.7 --to svc/default/registry:5000 ../../cases/healthy/snapshot": "name the node that it arrives at with --via",
+		"--from node/n1 --to web:80 ../../cases/healthy/snapshot":                         "it begins with none of pod/, node/, svc/, ip/",
+		"--from node/n1 --to node/n2:80 --proto gre ../../cases/healthy/snapshot":         `protocol "gre" is not one of`,
+		"--from node/n1 --to node/n2:80 -o yaml ../../cases/healthy/snapshot":             "it is text or json",
+		"--from pod/default/nobody --to node/n2:80 ../../cases/healthy/snapshot":          "there is no such pod among the facts",
+	} {
+		var stdout, stderr bytes.Buffer
+		status := run(t.Context(), append([]string{"trace"}, strings.Fields(args)...), &stdout, &stderr)
+		if status != exitNotDone || !strings.Contains(stderr.String(), want) || stdout.Len() > 0 {
+			t.Errorf("%s: exit status %d, said %q, want %q", args, status, stderr.String(), want)
+		}
+	}
+}
