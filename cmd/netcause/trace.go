@@ -40,6 +40,9 @@ Exit status: 0 delivered, and the answer too; 1 not; 2 it could not be walked, o
 			if output != "text" && output != "json" {
 				return fmt.Errorf("--output %s: it is text or json", output)
 			}
+			if flag := liveOnly(cmd); len(paths) > 0 && flag != "" {
+				return fmt.Errorf("--%s says what to read live: leave it out with bundles", flag)
+			}
 			snapshot, err := traceFacts(cmd.Context(), &scope, paths)
 			if err != nil {
 				return err
@@ -82,6 +85,16 @@ Exit status: 0 delivered, and the answer too; 1 not; 2 it could not be walked, o
 	_ = cmd.MarkFlagRequired("from")
 	_ = cmd.MarkFlagRequired("to")
 	return cmd
+}
+
+// liveOnly is a flag that was given and that says what to read of the live node and cluster.
+func liveOnly(cmd *cobra.Command) string {
+	for _, name := range []string{"kubeconfig", "context", "namespace", "node-only", "cluster-only", "node-name", "root", "timeout"} {
+		if cmd.Flags().Changed(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func traceFacts(ctx context.Context, scope *scope, paths []string) (*facts.Snapshot, error) {

@@ -91,6 +91,7 @@ func TestTraceSaysWhatItDoesNotUnderstand(t *testing.T) {
 		"--from node/n1 --to web:80 ../../cases/healthy/snapshot":                         "it begins with none of pod/, node/, svc/, ip/",
 		"--from node/n1 --to node/n2:80 --proto gre ../../cases/healthy/snapshot":         `protocol "gre" is not one of`,
 		"--from node/n1 --to node/n2:80 -o yaml ../../cases/healthy/snapshot":             "it is text or json",
+		"--from node/n1 --to node/n2:80 --node-only ../../cases/healthy/snapshot":         "--node-only says what to read live",
 		"--from pod/default/nobody --to node/n2:80 ../../cases/healthy/snapshot":          "there is no such pod among the facts",
 	} {
 		var stdout, stderr bytes.Buffer
