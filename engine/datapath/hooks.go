@@ -30,14 +30,14 @@ func (w *walker) bridgedHook(
 		s = s.step(ns, stage, "the netfilter rules were not read")
 		return next(s.unsure(missing(ns, "nftables")))
 	}
-	f := w.model.filter(ns)
-	if f.err != nil {
-		return s.unknown(ns, stage, fmt.Sprintf("the netfilter rules were not understood: %v", f.err), missing(ns, "nftables"))
+	listings, err := w.model.listings(ns)
+	if err != nil {
+		return s.unknown(ns, stage, fmt.Sprintf("the netfilter rules were not understood: %v", err), missing(ns, "nftables"))
 	}
 	p := filterPacket(s.pkt, c, iif, oif)
 	p.PhysIn, p.PhysOut = ports.in, ports.out
 	var out []Branch
-	for i, o := range f.rules.Traverse(hookOf[stage], p) {
+	for i, o := range listings.Rules.Traverse(hookOf[stage], p) {
 		if i > 0 && !w.fork() {
 			break
 		}
@@ -46,13 +46,13 @@ func (w *walker) bridgedHook(
 		if len(o.When) > 0 {
 			b.when = append(append([]string{}, b.when...), o.When...)
 		}
-		out = append(out, w.outcome(b, ns, stage, oif, nexthop, f, o, c, next)...)
+		out = append(out, w.outcome(b, ns, stage, oif, nexthop, listings, o, c, next)...)
 	}
 	return out
 }
 
 func (w *walker) outcome(
-	s state, ns *Namespace, stage Stage, oif string, nexthop netip.Addr, f *filter, o netfilter.Outcome, c *connection, next func(state) []Branch,
+	s state, ns *Namespace, stage Stage, oif string, nexthop netip.Addr, listings *Listings, o netfilter.Outcome, c *connection, next func(state) []Branch,
 ) []Branch {
 	text := "no rule has an effect"
 	if n := len(o.Hops); n > 0 {
@@ -65,7 +65,7 @@ func (w *walker) outcome(
 	ended := func(v Verdict, text string) []Branch {
 		s = s.step(ns, stage, text)
 		if n := len(o.Hops); n > 0 {
-			s.last().Source = f.source(o.Hops[n-1])
+			s.last().Source = listings.Source(o.Hops[n-1])
 		}
 		return s.end(v)
 	}
@@ -105,7 +105,7 @@ func (w *walker) outcome(
 	}
 	s = s.step(ns, stage, text)
 	if n := len(o.Hops); n > 0 {
-		s.last().Source = f.source(o.Hops[n-1])
+		s.last().Source = listings.Source(o.Hops[n-1])
 	}
 	return next(s)
 }

@@ -17,15 +17,15 @@ func (w *walker) virtualServer(s state, ns *Namespace) (branches []Branch, taken
 		}
 		return nil, false
 	}
-	f := w.model.filter(ns)
-	if f.err != nil || f.rules.IPVS == nil {
+	listings, err := w.model.listings(ns)
+	if err != nil || listings.Rules.IPVS == nil {
 		return nil, false
 	}
-	server := findServer(f.rules.IPVS, s.pkt)
+	server := findServer(listings.Rules.IPVS, s.pkt)
 	if server == nil {
 		return nil, false
 	}
-	source := f.source(netfilter.Hop{Backend: netfilter.IPVS, Line: server.Line})
+	source := listings.Source(netfilter.Hop{Backend: netfilter.IPVS, Line: server.Line})
 	total := 0
 	for _, r := range server.Real {
 		total += share(server, r)
@@ -42,7 +42,7 @@ func (w *walker) virtualServer(s state, ns *Namespace) (branches []Branch, taken
 		}
 		b := s
 		b.probability *= float64(weight) / float64(total)
-		branches = append(branches, w.realServer(b, ns, r, f)...)
+		branches = append(branches, w.realServer(b, ns, r, listings)...)
 	}
 	return branches, true
 }
@@ -66,14 +66,14 @@ func share(v *netfilter.VirtualServer, r netfilter.RealServer) int {
 }
 
 // realServer is ip_vs_nat_xmit of net/netfilter/ipvs/ip_vs_xmit.c.
-func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, f *filter) []Branch {
+func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, listings *Listings) []Branch {
 	before := s.pkt
 	if r.Forward == "masq" {
 		s.pkt.Dst, s.pkt.Dport = r.Addr.Addr(), r.Addr.Port()
 	}
 	s = s.translated(ns, before)
 	s = s.step(ns, StageInput, fmt.Sprintf("IPVS sends %s to %s", end(before.Dst, before.Dport), r.Addr))
-	s.last().Source = f.source(netfilter.Hop{Backend: netfilter.IPVS, Line: r.Line})
+	s.last().Source = listings.Source(netfilter.Hop{Backend: netfilter.IPVS, Line: r.Line})
 	if r.Forward != "masq" {
 		s.last().Text += ": forwarding by " + r.Forward + " is not followed"
 		return s.end(Unknown)

@@ -17,7 +17,7 @@ type Model struct {
 	byMAC      map[string][]place
 	pods       map[netip.Addr]*facts.Pod
 	nodeObject map[netip.Addr]string // InternalIP to name
-	filters    sync.Map              // *Namespace to *filter
+	parsed     sync.Map              // *Namespace to parsedListings
 }
 
 // place is a device of a namespace.
@@ -111,13 +111,20 @@ func (m *Model) PodNamespace(namespace, name string) *Namespace {
 	return nil
 }
 
-func (m *Model) filter(ns *Namespace) *filter {
-	if f, ok := m.filters.Load(ns); ok {
-		return f.(*filter)
+// parsedListings is what came of parsing a namespace's listings.
+type parsedListings struct {
+	*Listings
+	err error
+}
+
+func (m *Model) listings(ns *Namespace) (*Listings, error) {
+	p, ok := m.parsed.Load(ns)
+	if !ok {
+		l, err := ParseListings(ns.facts)
+		p, _ = m.parsed.LoadOrStore(ns, parsedListings{l, err})
 	}
-	parsed := newFilter(ns.facts)
-	f, _ := m.filters.LoadOrStore(ns, &parsed)
-	return f.(*filter)
+	parsed := p.(parsedListings)
+	return parsed.Listings, parsed.err
 }
 
 // peer is the other end of a veth device: the device whose ifindex and link index are this one's the other way round, in

@@ -4,18 +4,16 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"unsafe"
 
 	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/netfilter"
 )
 
-// filter is a namespace's netfilter, parsed once.
-type filter struct {
-	rules *netfilter.Ruleset
-	// sources are where the listings were read.
+// Listings are a namespace's netfilter listings, parsed once, with where each was read.
+type Listings struct {
+	Rules   *netfilter.Ruleset
 	sources map[listingKey]facts.Source
-	// err is a listing that could not be parsed.
-	err error
 }
 
 // listingKey is a listing: iptables has one for each family, the others have one for all, under the empty family.
@@ -24,14 +22,22 @@ type listingKey struct {
 	family  string
 }
 
-func newFilter(n *facts.NetNS) filter {
-	f := filter{rules: &netfilter.Ruleset{}, sources: map[listingKey]facts.Source{}}
+// ParseListings parses the listings that were read; the others stay nil. The error is of the first that is not understood
+// at all.
+func ParseListings(n *facts.NetNS) (*Listings, error) {
+	l := &Listings{Rules: &netfilter.Ruleset{}, sources: map[listingKey]facts.Source{}}
+	var failed error
 	read := func(g *facts.Group[facts.Listing], backend netfilter.Backend, family string, parse func(text string) error) {
-		if g.Status != facts.Read || f.err != nil {
+		if g.Status != facts.Read || failed != nil {
 			return
 		}
-		if f.err = parse(string(facts.Text(g))); f.err == nil && len(g.Sources) > 0 {
-			f.sources[listingKey{backend, family}] = g.Sources[0]
+		// A listing can be 100 MB long and nobody writes to it: its text is not copied.
+		text := facts.Text(g)
+		if err := parse(unsafe.String(unsafe.SliceData(text), len(text))); err != nil {
+			failed = fmt.Errorf("parse %s %s: %w", backend, family, err)
+		}
+		if len(g.Sources) > 0 {
+			l.sources[listingKey{backend, family}] = g.Sources[0]
 		}
 	}
 	save := func(at **netfilter.Listing, backend netfilter.Backend, family string) func(string) error {
@@ -40,7 +46,7 @@ func newFilter(n *facts.NetNS) filter {
 			return err
 		}
 	}
-	r := f.rules
+	r := l.Rules
 	read(&n.IPTablesNFT, netfilter.IPTablesNFT, "ip", save(&r.IPTables, netfilter.IPTablesNFT, "ip"))
 	read(&n.IPTablesLegacy, netfilter.IPTablesLegacy, "ip", save(&r.IPTablesLegacy, netfilter.IPTablesLegacy, "ip"))
 	read(&n.IP6TablesNFT, netfilter.IPTablesNFT, "ip6", save(&r.IP6Tables, netfilter.IPTablesNFT, "ip6"))
@@ -67,7 +73,7 @@ func newFilter(n *facts.NetNS) filter {
 			}
 		}
 	}
-	return f
+	return l, failed
 }
 
 // readFilter is false where no listing at all was read.
@@ -77,13 +83,14 @@ func readFilter(n *facts.NetNS) bool {
 	}, func(s facts.Status) bool { return s == facts.Read })
 }
 
-func (f *filter) source(h netfilter.Hop) facts.Source {
-	s, ok := f.sources[listingKey{h.Backend, h.Family}]
+// Source is where a hop's rule stands: its listing and the line of it.
+func (l *Listings) Source(h netfilter.Hop) facts.Source {
+	s, ok := l.sources[listingKey{h.Backend, h.Family}]
 	if !ok {
-		s, ok = f.sources[listingKey{h.Backend, ""}]
+		s, ok = l.sources[listingKey{h.Backend, ""}]
 	}
 	if !ok {
-		s = f.sources[listingKey{netfilter.NFTables, ""}]
+		s = l.sources[listingKey{netfilter.NFTables, ""}]
 	}
 	if s == "" {
 		s = facts.Source(h.Backend)
