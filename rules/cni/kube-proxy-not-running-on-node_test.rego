@@ -341,7 +341,7 @@ unexamined_only(reason) if {
 
 test_unexamined_another_agent_may_serve_services if {
 	every comm in ["cilium-agent", "ovnkube", "antrea-agent", "calico-node"] {
-		reason := sprintf("%s runs on it and may serve Services itself: its configuration tells", [comm])
+		reason := sprintf("%s may serve Services itself: its configuration tells", [comm])
 		unexamined_only(reason) with input as of_processes(["kubelet", comm]) with netcause.kube_proxy_rules as no_rules
 		of_cluster := collected(known(api_node, [], []), {"processes": [kubelet, process(comm)]})
 		unexamined_only(reason) with input as of_cluster with netcause.kube_proxy_rules as no_rules
@@ -401,4 +401,12 @@ test_ruled_out_kubelet_is_gone_and_the_rules_are_there if {
 	ruled_out_only with input as of_processes(["containerd"]) with netcause.kube_proxy_rules as rules_there
 	some r in rule.ruled_out with input as of_processes(["containerd"]) with netcause.kube_proxy_rules as rules_there
 	r.message == "kube-proxy's rules are there"
+}
+
+test_unexamined_agent_of_a_daemonset if {
+	antrea := {"metadata": {"name": "antrea-agent", "namespace": "kube-system"}}
+	facts := collected(known(api_node, [antrea], []), {"object": api_node, "processes": [kubelet], "pods": [], "name": "n1", "status": {}})
+	some u in rule.unexamined with input as facts with netcause.kube_proxy_rules as no_rules
+	u.group == "cluster.configmaps"
+	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as no_rules
 }

@@ -181,7 +181,7 @@ running(comms) := [{"comm": comm, "pid": 1, "hostNetwork": true, "source": "ps -
 test_unexamined_another_agent_may_serve_services if {
 	every comm in ["cilium-agent", "ovnkube", "antrea-agent", "calico-node"] {
 		facts := of({"object": api_node, "processes": running(["kubelet", comm])})
-		reason := sprintf("%s runs on it and may serve Services itself: its configuration tells", [comm])
+		reason := sprintf("%s may serve Services itself: its configuration tells", [comm])
 		rule.unexamined == {{"group": "cluster.configmaps", "reason": reason}} with input as facts
 			with netcause.kube_proxy_rules as empty
 			with netcause.service_rules as none
@@ -242,7 +242,7 @@ test_ruled_out_rules_are_there_without_kubelet if {
 test_unexamined_k3s_may_leave_kube_proxy_out_for_cilium if {
 	facts := of({"object": api_node, "processes": running(["k3s-agent", "cilium-agent"])})
 	some u in rule.unexamined with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
-	startswith(u.reason, "cilium-agent runs on it")
+	startswith(u.reason, "cilium-agent may serve")
 	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as empty with netcause.service_rules as none
 }
 

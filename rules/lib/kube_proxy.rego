@@ -181,18 +181,32 @@ doubt(cluster, node) := _doubts(cluster, node)[0] if {
 }
 
 _doubts(cluster, node) := array.concat(
-	[sprintf("%s runs on it and may serve Services itself: its configuration tells", [comm]) |
-		some process in node.processes
-		process.hostNetwork
-		comm := process.comm
-		comm in {"cilium-agent", "ovnkube", "antrea-agent", "calico-node"}
-		not _leaves_services_to_kube_proxy(comm, cluster)
+	[sprintf("%s may serve Services itself: its configuration tells", [agent]) |
+		some agent in _agents(cluster, node)
+		not _leaves_services_to_kube_proxy(agent, cluster)
 	],
 	[sprintf("DaemonSet %s is parked, it leaves out every Node: something else may serve Services", [kubernetes.name(daemonset)]) |
 		some daemonset in daemonsets(cluster)
 		_is_parked(daemonset, cluster, node.object)
 	],
 )
+
+# _agents are those of the node, or of the cluster's DaemonSets, that can do kube-proxy's work.
+_agents(cluster, node) := {process.comm |
+	some process in node.processes
+	process.hostNetwork
+	process.comm in _daemonset_agents
+} | {agent |
+	some daemonset in cluster.daemonsets
+	agent := _daemonset_agents[daemonset.metadata.name]
+}
+
+_daemonset_agents := {
+	"antrea-agent": "antrea-agent",
+	"calico-node": "calico-node",
+	"cilium": "cilium-agent",
+	"ovnkube-node": "ovnkube",
+}
 
 _meant_for(cluster, node) if {
 	node.object
