@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 const (
 	diffPackets       = 600
 	diffPacketsPerSet = 20
 	diffMinPerSet     = 15
+	// diffSeed makes a run repeat itself: a new one is for whoever looks for what the model does not know yet.
+	diffSeed = 4004
 )
 
 // TestAgainstKernel sends random packets through random rule sets in a network namespace, and holds the model to what
@@ -30,7 +31,7 @@ func TestAgainstKernel(t *testing.T) {
 			t.Skipf("needs tool %s: %v", tool, err)
 		}
 	}
-	seed := uint64(time.Now().UnixNano())
+	seed := uint64(diffSeed)
 	if s := os.Getenv("NETCAUSE_SEED"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
