@@ -254,12 +254,8 @@ type ruleAnswer struct {
 	Source  facts.Source `json:"source"`
 }
 
-func hopOf(rule netfilter.Rule) netfilter.Hop {
-	return netfilter.Hop{Backend: rule.Backend, Family: rule.Family, Table: rule.Table, Chain: rule.Chain, Rule: rule.Text, Line: rule.Line}
-}
-
 func (r *ruleset) ruleAnswer(rule netfilter.Rule) ruleAnswer {
-	return ruleAnswer{Backend: string(rule.Backend), Rule: rule.Text, Source: r.listings.Source(hopOf(rule))}
+	return ruleAnswer{Backend: string(rule.Backend), Rule: rule.Text, Source: r.listings.Source(rule.Hop())}
 }
 
 func askChain(in *incident, args []any) (any, error) {

@@ -13,23 +13,21 @@ import (
 
 // clusterView is the cluster as rules see it.
 type clusterView struct {
-	cluster *facts.Cluster // nil: none was read
-	groups  groupSet
+	groups groupSet // none where no cluster was read
 	// unread is what stands for its groups where it was not read.
 	unread *facts.Meta
 	memo   termMemo
 }
 
 func newClusterView(snapshot *facts.Snapshot) *clusterView {
-	cluster := snapshot.Cluster
-	v := &clusterView{cluster: cluster, unread: &noCluster}
+	v := &clusterView{unread: &noCluster}
 	for _, input := range snapshot.Inputs {
 		if input.Kind == "cluster" && input.Problem != "" {
 			v.unread = &facts.Meta{Status: facts.Failed, Reason: input.Problem}
 		}
 	}
-	if cluster != nil {
-		v.groups = newGroupSet(cluster.Groups())
+	if snapshot.Cluster != nil {
+		v.groups = newGroupSet(snapshot.Cluster.Groups())
 	}
 	return v
 }

@@ -299,7 +299,7 @@ func (l *Listing) mode(table int32) (Mode, bool) {
 	}
 	m.Reached = len(l.basesReaching(c)) > 0
 	if rule, ok := l.ipvsRule(t.family); ok {
-		m.Mode, m.Services, m.Evidence = IPVS, 1, rule.hop()
+		m.Mode, m.Services, m.Evidence = IPVS, 1, rule.Hop()
 		return m, true
 	}
 	for _, i := range l.rulesOf(c) {
@@ -307,7 +307,7 @@ func (l *Listing) mode(table int32) (Mode, bool) {
 		if strings.HasPrefix(name, "KUBE-SVC-") || strings.HasPrefix(name, "KUBE-EXT-") ||
 			strings.HasPrefix(name, "KUBE-SVL-") || strings.HasPrefix(name, "KUBE-FW-") {
 			if m.Services++; m.Services == 1 {
-				m.Evidence = l.rule(i).hop()
+				m.Evidence = l.rule(i).Hop()
 			}
 		}
 	}

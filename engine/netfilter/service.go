@@ -275,7 +275,7 @@ func (l *Listing) refuse(path *Path, chain int32, o outcome) {
 	}
 	for _, r := range l.referrers(chain) {
 		if l.chains[l.rules[r].chain].base() {
-			path.Hops = append([]Hop{l.rule(r).hop()}, path.Hops...)
+			path.Hops = append([]Hop{l.rule(r).Hop()}, path.Hops...)
 			return
 		}
 	}

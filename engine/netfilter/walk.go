@@ -82,7 +82,8 @@ func newWalker(l *Listing, table int32, p *packet) *walker {
 	return &walker{l: l, p: p, table: table, onStack: map[int32]bool{}, cands: map[int32][]int32{}}
 }
 
-func (r Rule) hop() Hop {
+// Hop is the rule as a step of a way.
+func (r Rule) Hop() Hop {
 	return Hop{Backend: r.Backend, Family: r.Family, Table: r.Table, Chain: r.Chain, Rule: r.Text, Line: r.Line}
 }
 
@@ -188,7 +189,7 @@ type effect struct {
 
 func (w *walker) take(rule Rule, spec *Spec, a answer, f flow) effect {
 	taken := flow{
-		share: f.share * a.share, when: f.when, hops: f.hops.push(rule.hop()), depth: f.depth,
+		share: f.share * a.share, when: f.when, hops: f.hops.push(rule.Hop()), depth: f.depth,
 		vague: f.vague || a.vague,
 	}
 	if len(a.when) > 0 {
