@@ -91,6 +91,8 @@ type Evidence struct {
 type Fix struct {
 	Summary string `json:"summary"`
 	Steps   []Step `json:"steps"`
+	// Alternatives are other ways to put it right: each stands instead of Steps, never after them.
+	Alternatives []Fix `json:"alternatives,omitempty"`
 }
 
 // Step is one thing to do, on a node or in the cluster: exactly one of Run, Edit and Patch is set.

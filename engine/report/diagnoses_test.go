@@ -239,7 +239,9 @@ func forwardingOff() *engine.Diagnosis {
 				{Node: name, Run: "sysctl -w net.ipv4.ip_forward=1"},
 				{Node: name, Edit: "in /etc/sysctl.d/99-kubernetes.conf write net.ipv4.ip_forward = 1", Why: "so that it stays after a reboot"},
 				{Cluster: true, Run: "kubectl uncordon " + name},
-			}},
+			}, Alternatives: []engine.Fix{{Summary: "Take the node out of the cluster.", Steps: []engine.Step{
+				{Cluster: true, Run: "kubectl drain " + name + " --ignore-daemonsets"},
+			}}}},
 			Verify:   "`sysctl net.ipv4.ip_forward` is 1.",
 			Explains: []string{"network-unreachable"},
 		})

@@ -29,17 +29,25 @@ func alike(findings []engine.Finding) [][]engine.Finding {
 // likeness is a finding's text with its own subject and node left out.
 func likeness(f engine.Finding) string {
 	parts := []string{
-		strconv.Itoa(len(f.Fix.Steps)), f.ID, string(f.Severity), f.Subject.Kind, f.Subject.Namespace,
-		neutral(f.Message, f.Subject), neutral(f.Fix.Summary, f.Subject), neutral(f.Verify, f.Subject),
+		f.ID, string(f.Severity), f.Subject.Kind, f.Subject.Namespace,
+		neutral(f.Message, f.Subject), neutral(f.Verify, f.Subject),
 	}
-	for _, s := range f.Fix.Steps {
+	return strings.Join(append(parts, fixLikeness(f.Fix, f.Subject)...), "\x00")
+}
+
+func fixLikeness(fix engine.Fix, subject engine.Subject) []string {
+	parts := []string{strconv.Itoa(len(fix.Steps)), strconv.Itoa(len(fix.Alternatives)), neutral(fix.Summary, subject)}
+	for _, s := range fix.Steps {
 		onNode := "elsewhere " + s.Node
-		if s.Node == f.Subject.Name || s.Node == f.Subject.Node {
+		if s.Node == subject.Name || s.Node == subject.Node {
 			onNode = "here"
 		}
-		parts = append(parts, onNode, neutral(s.Run, f.Subject), neutral(s.Edit, f.Subject), neutral(s.Patch, f.Subject), neutral(s.Why, f.Subject))
+		parts = append(parts, onNode, neutral(s.Run, subject), neutral(s.Edit, subject), neutral(s.Patch, subject), neutral(s.Why, subject))
 	}
-	return strings.Join(parts, "\x00")
+	for _, alternative := range fix.Alternatives {
+		parts = append(parts, fixLikeness(alternative, subject)...)
+	}
+	return parts
 }
 
 func neutral(s string, subject engine.Subject) string {
@@ -283,15 +291,17 @@ func sameMessages(findings []engine.Finding) [][]engine.Finding {
 // fix writes the steps, each once for all findings of the group, and the check.
 func (t *text) fix(group []engine.Finding) {
 	f := group[0]
-	if f.Fix.Summary != "" || len(f.Fix.Steps) > 0 {
-		t.heading("  Fix", f.Fix.Summary)
+	var fixes []engine.Fix
+	for _, f := range group {
+		fixes = append(fixes, f.Fix)
 	}
-	for i := range f.Fix.Steps {
-		var steps []engine.Step
-		for _, f := range group {
-			steps = append(steps, f.Fix.Steps[i])
+	t.way("  Fix", fixes)
+	for i := range f.Fix.Alternatives {
+		var others []engine.Fix
+		for _, fix := range fixes {
+			others = append(others, fix.Alternatives[i])
 		}
-		t.step(i+1, steps)
+		t.way("  Or, instead", others)
 	}
 	if verify := f.Verify; flat(verify) != "" {
 		t.prose("  Check  ", verify)
@@ -301,6 +311,21 @@ func (t *text) fix(group []engine.Finding) {
 				break
 			}
 		}
+	}
+}
+
+// way writes one way to put it right, given as it is for each finding of a group.
+func (t *text) way(title string, fixes []engine.Fix) {
+	first := fixes[0]
+	if first.Summary != "" || len(first.Steps) > 0 {
+		t.heading(title, first.Summary)
+	}
+	for i := range first.Steps {
+		var steps []engine.Step
+		for _, fix := range fixes {
+			steps = append(steps, fix.Steps[i])
+		}
+		t.step(i+1, steps)
 	}
 }
 

@@ -33,6 +33,14 @@ func JSON(w io.Writer, d *engine.Diagnosis) error {
 	return nil
 }
 
+func fixWithoutNulls(f engine.Fix) engine.Fix {
+	f.Steps = list(f.Steps)
+	if len(f.Alternatives) > 0 {
+		f.Alternatives = each(f.Alternatives, fixWithoutNulls)
+	}
+	return f
+}
+
 // withoutNulls is a copy of d whose lists are all there.
 func withoutNulls(d engine.Diagnosis) engine.Diagnosis {
 	if d.SchemaVersion == "" {
@@ -42,7 +50,7 @@ func withoutNulls(d engine.Diagnosis) engine.Diagnosis {
 		f.Affects = list(f.Affects)
 		f.Evidence = list(f.Evidence)
 		f.Chain = list(f.Chain)
-		f.Fix.Steps = list(f.Fix.Steps)
+		f.Fix = fixWithoutNulls(f.Fix)
 		f.Explains = list(f.Explains)
 		return f
 	}

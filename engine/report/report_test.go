@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -96,7 +97,7 @@ func TestTextKeepsWidth(t *testing.T) {
 		}
 		commands := map[string]bool{}
 		for _, f := range c.d.Findings {
-			for _, s := range f.Fix.Steps {
+			for _, s := range allSteps(f.Fix) {
 				commands[s.Run], commands[s.Patch] = true, true
 			}
 		}
@@ -122,6 +123,14 @@ func TestTextKeepsWidth(t *testing.T) {
 	}
 }
 
+func allSteps(fix engine.Fix) []engine.Step {
+	steps := slices.Clone(fix.Steps)
+	for _, alternative := range fix.Alternatives {
+		steps = append(steps, allSteps(alternative)...)
+	}
+	return steps
+}
+
 // commandOfProse is a line with nothing but a command that stands in prose.
 var commandOfProse = regexp.MustCompile("^(Check  )?`[^`]*`[.,;]?$")
 
@@ -142,7 +151,7 @@ func TestCommandsAreWhole(t *testing.T) {
 				lines[strings.TrimSpace(line)] = true
 			}
 			for _, f := range c.d.RootCauses {
-				for _, s := range f.Fix.Steps {
+				for _, s := range allSteps(f.Fix) {
 					for _, command := range []string{s.Run, s.Patch} {
 						if command != "" && !lines[command] {
 							t.Errorf("%s at %d: no line is %q", c.name, width, command)

@@ -6,11 +6,9 @@ import data.netcause.lib.tunnel
 
 # fix is for a fault of a way (what carries less) and an end (what allows more), and for the clients that are known.
 fix(fault, clients, cluster) := {
-	"summary": sprintf("One MTU along the whole path: %d for clients and Pods, or a tunnel that carries %d", [
-		fault.way.mtu,
-		fault.size,
-	]),
-	"steps": array.flatten([_lower_clients(fault, clients), _lower_pods(fault, cluster), _raise(fault, cluster)]),
+	"summary": sprintf("One MTU along the whole path: %d, what the way carries, for clients and Pods", [fault.way.mtu]),
+	"steps": array.concat(_lower_clients(fault, clients), _lower_pods(fault, cluster)),
+	"alternatives": [_raise(fault, cluster)],
 }
 
 _lower_clients(fault, clients) := [step |
@@ -28,23 +26,20 @@ _lower_pods(fault, cluster) := array.concat(_set_mtu(fault, cluster, fault.way.m
 	"edit": "restart the Pods, a workload at a time (kubectl rollout restart): a device keeps the MTU it was made with",
 }])
 
-# The other way round, in words: nobody should run both.
 _raise(fault, cluster) := {
-	"cluster": true,
-	"edit": sprintf("or, instead of lowering anything, where all links and switches between the nodes carry %d bytes: %s", [
+	"summary": sprintf("A way that carries %d, where all links and switches between the nodes carry %d bytes", [
+		fault.size,
 		needed,
-		concat("; ", array.concat(
-			[sprintf("on every node ip link set dev %s mtu %d", [link.ifname, needed]) |
-				some link in fault.way.below
-				link.mtu < needed
-			],
-			[words |
-				fault.way.tunnel.mtu < fault.size
-				some step in _set_mtu(fault, cluster, fault.size)
-				some kind in ["patch", "run", "edit"]
-				words := step[kind]
-			],
-		)),
+	]),
+	"steps": array.flatten([
+		[{"cluster": true, "edit": sprintf("on every node: ip link set dev %s mtu %d", [link.ifname, needed])} |
+			some link in fault.way.below
+			link.mtu < needed
+		],
+		[step |
+			fault.way.tunnel.mtu < fault.size
+			some step in _set_mtu(fault, cluster, fault.size)
+		],
 	]),
 } if {
 	needed := fault.size + tunnel.overhead[fault.way.tunnel.kind]
