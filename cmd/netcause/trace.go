@@ -33,7 +33,11 @@ decided it. Nothing is sent. The facts are this node's and the cluster's, or tho
 From:  pod/NAMESPACE/NAME  node/NAME  ip/ADDRESS (outside; --via names the node that it arrives at)
 To:    svc/NAMESPACE/NAME:PORT  pod/NAMESPACE/NAME:PORT  node/NAME:PORT  ip/ADDRESS:PORT
 
-Exit status: 0 delivered, and the answer too; 1 not; 2 it could not be walked, or ends unknown.`,
+The verdict is one of: delivered, and the answer too; dropped; rejected (its sender is told); looped (the
+ways go in a circle, which is named); too-big (longer than the MTU of its way, and not to be fragmented);
+unknown (the facts do not tell, and whose would is said).
+
+Exit status: 0 delivered; 1 dropped, rejected, looped or too-big; 2 it could not be walked, or unknown.`,
 		Example: `  netcause trace --from pod/default/web-0 --to svc/kube-system/kube-dns:53 --proto udp
   netcause trace --from ip/192.0.2.7 --to node/n1:30080 n1.tar.gz n2.tar.gz cluster.tar.gz`,
 		RunE: func(cmd *cobra.Command, paths []string) error {

@@ -31,7 +31,7 @@ func TestTraceRecordedCases(t *testing.T) {
 		{
 			"a full packet from outside, larger than the tunnel behind the NodePort",
 			"--from ip/172.16.30.7 --to node/n1:30080 --size 1500 ../../cases/path-mtu-mismatch/snapshot", exitRootCause,
-			[]string{"REJECTED", "vxlan.calico", "1440"},
+			[]string{"TOO-BIG", "1500 bytes do not fit the MTU of 1440", "vxlan.calico"},
 		},
 		{
 			"a smaller one by the same way",

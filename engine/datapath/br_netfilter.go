@@ -51,7 +51,7 @@ func (w *walker) bridged(s state, ns *Namespace, br, in, out *facts.Link, next f
 
 // upFiltered is a frame for the bridge itself: iptables has it at the bridge, and not again at the network layer.
 func (w *walker) upFiltered(s state, ns *Namespace, br, in *facts.Link) []Branch {
-	s, over := w.enter(s, ns)
+	s, over := w.enter(s, ns, br.Ifname)
 	if over != nil {
 		return over
 	}

@@ -39,16 +39,23 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 			s.last().Missing = missing(ns, "namespaces")
 			return s.end(Unknown)
 		}
-		return s.end(Lost)
+		return s.end(Dropped)
 	}
 	s = s.step(ns, StageBridge, fmt.Sprintf("%s forwards it to port %s", br.Ifname, out.Ifname))
 	s.last().Source = source
+	from := in
+	if in == nil {
+		from = br
+	}
+	if ended := s.unfit(ns, from, out, StageBridge); ended != nil {
+		return ended
+	}
 	if in == nil {
 		return w.port(s, ns, out, mac, nexthop)
 	}
 	if text := blocked(in, out); text != "" {
 		s.last().Text = text
-		return s.end(Lost)
+		return s.end(Dropped)
 	}
 	return w.bridged(s, ns, br, in, out, func(s state) []Branch { return w.port(s, ns, out, mac, nexthop) })
 }

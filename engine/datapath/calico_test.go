@@ -31,8 +31,8 @@ func TestRoutedPods(t *testing.T) {
 		stage            datapath.Stage
 	}{
 		{"sound", "", "", datapath.Delivered, "delivered", datapath.StageSocket},
-		{"no proxy_arp", "sysctl -q -w net.ipv4.conf.cali1.proxy_arp=0", "sysctl -q -w net.ipv4.conf.cali1.proxy_arp=1", datapath.Lost, "silence", datapath.StageNeighbour},
-		{"no default route to answer for", "ip route del default", "ip route add default via 192.168.50.254", datapath.Lost, "silence", datapath.StageNeighbour},
+		{"no proxy_arp", "sysctl -q -w net.ipv4.conf.cali1.proxy_arp=0", "sysctl -q -w net.ipv4.conf.cali1.proxy_arp=1", datapath.Dropped, "silence", datapath.StageNeighbour},
+		{"no default route to answer for", "ip route del default", "ip route add default via 192.168.50.254", datapath.Dropped, "silence", datapath.StageNeighbour},
 		{"route of the Pod gone", "ip route del 10.65.0.3/32", "ip route add 10.65.0.3/32 dev cali2 scope link", datapath.Unknown, "silence", datapath.StageLink},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
@@ -243,7 +246,23 @@ func TestTraceLocal(t *testing.T) {
 		{
 			"too long", host(func(n *facts.NetNS) { n.Links.Value[2].MTU = 1400 }), outside,
 			datapath.Packet{Src: netip.MustParseAddr("10.0.0.2"), Dst: netip.MustParseAddr("10.1.0.2"), Proto: "udp", Dport: 80, Length: 1401, DF: true},
-			datapath.Rejected, datapath.StageForward, "10.0.0.1 tells 10.0.0.2 by icmp fragmentation-needed",
+			datapath.TooBig, datapath.StageForward, "1401 bytes do not fit the MTU of 1400 on eth1: 10.0.0.1 tells 10.0.0.2 by icmp fragmentation-needed",
+		},
+		{
+			"too long for the route's own MTU", host(func(n *facts.NetNS) { n.Routes.Value[3].MTU = 1300 }), outside,
+			datapath.Packet{Src: netip.MustParseAddr("10.0.0.2"), Dst: netip.MustParseAddr("10.1.0.2"), Proto: "udp", Dport: 80, Length: 1301, DF: true},
+			datapath.TooBig, datapath.StageForward, "MTU of 1300 of route 10.1.0.0/24 dev eth1",
+		},
+		{
+			"long, and may be fragmented", host(func(n *facts.NetNS) { n.Links.Value[2].MTU = 1400 }), outside,
+			datapath.Packet{Src: netip.MustParseAddr("10.0.0.2"), Dst: netip.MustParseAddr("10.1.0.2"), Proto: "udp", Dport: 80, Length: 1401},
+			datapath.Unknown, datapath.StageLink, "nobody among the facts",
+		},
+		{
+			"its own packet is too long", host(func(n *facts.NetNS) { n.Links.Value[2].MTU = 1400 }),
+			datapath.Sender{Node: "n1"},
+			datapath.Packet{Dst: netip.MustParseAddr("10.1.0.2"), Proto: "udp", Dport: 80, Length: 1401, DF: true},
+			datapath.TooBig, datapath.StageOutput, "do not fit the MTU of 1400 on eth1",
 		},
 		{
 			"TTL", host(), outside,
@@ -252,7 +271,7 @@ func TestTraceLocal(t *testing.T) {
 		},
 		{
 			"device down", host(func(n *facts.NetNS) { n.Links.Value[2].Flags = nil }), outside, packet("10.0.0.2", "10.1.0.2", 80),
-			datapath.Lost, datapath.StageLink, "eth1 is down",
+			datapath.Dropped, datapath.StageLink, "eth1 is down",
 		},
 		{
 			"IPVS", host(func(n *facts.NetNS) {
@@ -373,7 +392,27 @@ func TestRoutingLoop(t *testing.T) {
 		n.Routes.Value = append(n.Routes.Value, via("10.9.0.0/16", fmt.Sprintf("10.0.0.%d", other), "eth0"))
 	})
 	got := datapath.New(s).Trace(datapath.Sender{Node: "n1", Dev: "eth1"}, packet("10.1.0.7", "10.9.0.1", 80))
-	if step := got.Branches[0].Cause(); got.Verdict != datapath.Rejected || !strings.Contains(step.Text, "go in a circle") {
-		t.Errorf("%s %s", got.Verdict, step.Text)
+	want := []string{
+		"n1: 10.9.0.1 by route 10.9.0.0/16 via 10.0.0.2 dev eth0, table 254, policy rule 32766",
+		"n2: 10.9.0.1 by route 10.9.0.0/16 via 10.0.0.1 dev eth0, table 254, policy rule 32766",
 	}
+	slices.Sort(want)
+	step := got.Branches[0].Cause()
+	circle := slices.Sorted(slices.Values(step.Circle))
+	if got.Verdict != datapath.Looped || !strings.Contains(step.Text, "goes in a circle") || !cmp.Equal(circle, want) {
+		t.Errorf("%s %s %q\n%s", got.Verdict, step.Text, step.Circle, show(got.Branches, ""))
+	}
+	t.Run("a tunnel that is routed into itself", func(t *testing.T) {
+		h := host(func(n *facts.NetNS) {
+			n.Links.Value = append(n.Links.Value, facts.Link{
+				Ifindex: 9, Ifname: "tun0", Kind: "ipip", LinkType: "ipip", MTU: 1480, Flags: []string{"UP", "NOARP", "LOWER_UP"},
+				Tunnel: &facts.Tunnel{Local: netip.MustParseAddr("10.0.0.1"), Remote: netip.MustParseAddr("10.9.0.1")},
+			})
+			n.Routes.Value = append(n.Routes.Value, route("unicast", "10.9.0.0/16", "tun0"))
+		})
+		got := datapath.New(&facts.Snapshot{Nodes: []*facts.Node{{Name: "n1", NetNS: h}}}).Trace(datapath.Sender{Node: "n1"}, packet("", "10.9.0.7", 80))
+		if step := got.Branches[0].Cause(); got.Verdict != datapath.Looped || step.Stage != datapath.StageEncap || len(step.Circle) == 0 {
+			t.Errorf("%s\n%s", got.Verdict, show(got.Branches, ""))
+		}
+	})
 }

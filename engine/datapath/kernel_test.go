@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,4 +113,26 @@ func lines(commands string) (list []string) {
 		list = append(list, strings.TrimSpace(line))
 	}
 	return list
+}
+
+// counter is one of the namespace's counters in /proc/net/snmp.
+func (ns *kernelNS) counter(protocol, name string) int {
+	ns.t.Helper()
+	var names []string
+	for line := range strings.Lines(ns.run("cat /proc/net/snmp")) {
+		words := strings.Fields(line)
+		switch {
+		case words[0] != protocol+":":
+		case names == nil:
+			names = words
+		default:
+			n, err := strconv.Atoi(words[slices.Index(names, name)])
+			if err != nil {
+				ns.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	ns.t.Fatalf("no counter %s of %s", name, protocol)
+	return 0
 }

@@ -107,7 +107,7 @@ func (w *walker) answered(s state, ns *Namespace) []Branch {
 	switch {
 	case ns != w.origin:
 		s.last().Text = fmt.Sprintf("the answer ends here, and the sender is elsewhere (%s)", w.answer.Src)
-		return s.end(Lost)
+		return s.end(Dropped)
 	case !sameTuple(want, s.pkt):
 		s.last().Text = fmt.Sprintf("the answer comes from %s, and the sender asked %s: its socket does not take it",
 			end(s.pkt.Src, s.pkt.Sport), end(want.Src, want.Sport))

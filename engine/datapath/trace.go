@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/netcause/netcause/engine/facts"
 )
@@ -13,12 +14,15 @@ type Verdict string
 const (
 	Pass      Verdict = "pass"
 	Delivered Verdict = "delivered"
-	// Dropped: a kernel throws it away without a word.
+	// Dropped: a kernel or a device throws it away, or nobody takes it from the wire. Its sender is told nothing, or
+	// only by the kernel that it leaves, once that has given up to ask for a hardware address.
 	Dropped Verdict = "dropped"
 	// Rejected: its sender is told.
 	Rejected Verdict = "rejected"
-	// Lost: it leaves and nobody takes it.
-	Lost Verdict = "lost"
+	// Looped: its way comes back to where it was with nothing changed; the step's Circle is the way round.
+	Looped Verdict = "looped"
+	// TooBig: it is longer than what its way takes and may not be fragmented; the step's TooBig says where.
+	TooBig Verdict = "too-big"
 	// Unknown: the facts do not tell; the step's Missing says what would, where that is known.
 	Unknown Verdict = "unknown"
 )
@@ -63,6 +67,8 @@ type Packet struct {
 	// innerMAC is the destination of the Ethernet frame in Inner, innerNexthop whom it is for where that is not known.
 	innerMAC     string
 	innerNexthop netip.Addr
+	// wrapper is the tunnel's device that made it.
+	wrapper place
 }
 
 func (p Packet) reversed() Packet {
@@ -85,6 +91,19 @@ type Step struct {
 	Source    facts.Source `json:"source,omitempty"`
 	Verdict   Verdict      `json:"verdict"`
 	Missing   *Missing     `json:"missing,omitempty"`
+	// Circle are the places that the packet of a Looped step goes round by, from one of them back to the same.
+	Circle []string  `json:"circle,omitempty"`
+	TooBig *Oversize `json:"too_big,omitempty"`
+}
+
+// Oversize is what a packet does not fit.
+type Oversize struct {
+	Dev string `json:"dev"`
+	// Route is the one whose own MTU counts, empty where the device's does.
+	Route string `json:"route,omitempty"`
+	// MTU and Length are in bytes of the network-layer packet.
+	MTU    int `json:"mtu"`
+	Length int `json:"length"`
 }
 
 // Branch is one way that the packet may take.
@@ -97,6 +116,16 @@ type Branch struct {
 	Verdict Verdict `json:"verdict"`
 	// Reply are the ways of the answer, empty where none was walked.
 	Reply []Branch `json:"reply,omitempty"`
+
+	last *stepNode
+}
+
+// render writes the steps out.
+func (b *Branch) render() {
+	b.Steps, b.Reply = b.last.steps(), slices.Clone(b.Reply)
+	for i := range b.Reply {
+		b.Reply[i].render()
+	}
 }
 
 // Cause is the step that decided the branch's verdict, of the packet itself or of its answer. Where the verdict is Unknown
@@ -130,7 +159,7 @@ type Trace struct {
 }
 
 // badness orders verdicts: a certain failure tells more than an unknown, an unknown more than a delivery.
-var badness = map[Verdict]int{Delivered: 0, Unknown: 1, Rejected: 2, Lost: 3, Dropped: 4}
+var badness = map[Verdict]int{Delivered: 0, Unknown: 1, Rejected: 2, TooBig: 3, Looped: 4, Dropped: 5}
 
 func worst(branches []Branch) Verdict {
 	v := Delivered

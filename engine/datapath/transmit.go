@@ -39,7 +39,7 @@ func (w *walker) link(s state, ns *Namespace, dev string) (*facts.Link, []Branch
 	down := func(text string) (*facts.Link, []Branch) {
 		s = s.step(ns, StageLink, text)
 		s.last().Source = link.Source
-		return nil, s.end(Lost)
+		return nil, s.end(Dropped)
 	}
 	switch {
 	case !slices.Contains(link.Flags, "UP"):
@@ -71,7 +71,7 @@ func (w *walker) neighbour(s state, ns *Namespace, link *facts.Link, nexthop net
 	s = s.step(ns, StageNeighbour, fmt.Sprintf("%s did not answer when last asked for its hardware address on %s: %s", nexthop, link.Ifname, e.State))
 	s.last().Source = e.Source
 	if len(w.model.byAddress[nexthop]) == 0 {
-		return s, "", s.end(Lost)
+		return s, "", s.end(Dropped)
 	}
 	return s.unsure(nil), "", nil
 }
@@ -89,6 +89,9 @@ func (w *walker) frame(s state, ns *Namespace, link *facts.Link, mac string, nex
 		if at, ok := w.model.peer(ns, link); ok {
 			s = s.step(ns, StageLink, fmt.Sprintf("by %s to %s of %s", link.Ifname, at.dev, at.ns.title()))
 			s.last().Source = link.Source
+			if ended := s.unfit(at.ns, link, at.ns.links[at.dev], StageLink); ended != nil {
+				return ended
+			}
 			if at.ns != ns {
 				s.pkt.Mark, s.pkt.uid = 0, nil // skb_scrub_packet
 			}
@@ -122,7 +125,7 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 		return s.end(Unknown)
 	case addressKnown:
 		s.last().Text += fmt.Sprintf(": no device of its owner has the hardware address %s", mac)
-		return s.end(Lost)
+		return s.end(Dropped)
 	case w.returns(s):
 		return w.returned(s)
 	}
@@ -169,6 +172,9 @@ func (w *walker) arrive(s state, at place, mac string, nexthop netip.Addr) []Bra
 	if ended != nil {
 		return ended
 	}
+	if s, ended = s.again(visit{at: at, mac: mac, nexthop: nexthop, frame: true}); ended != nil {
+		return ended
+	}
 	if master := at.ns.links[link.Master]; master != nil {
 		switch master.Kind {
 		case "bridge":
@@ -189,7 +195,7 @@ func (w *walker) up(s state, ns *Namespace, link *facts.Link, mac string, nextho
 	case mac != "" && link.Address != "" && mac != link.Address:
 		s = s.step(ns, StageLink, fmt.Sprintf("the frame is for %s, and %s of %s is %s: it is another's", mac, link.Ifname, ns.title(), link.Address))
 		s.last().Source = link.Source
-		return s.end(Lost)
+		return s.end(Dropped)
 	case mac == "" && link.LinkType == "ether" && !ns.isLocal(nexthop):
 		if ns.facts.Addresses.Status != facts.Read {
 			s = s.step(ns, StageNeighbour, "whether "+ns.title()+" has "+nexthop.String()+" was not read").unsure(missing(ns, "addresses"))
@@ -199,7 +205,7 @@ func (w *walker) up(s state, ns *Namespace, link *facts.Link, mac string, nextho
 			s = s.step(ns, StageNeighbour, text).unsure(why)
 		} else if answers == no {
 			s = s.step(ns, StageNeighbour, text)
-			return s.end(Lost)
+			return s.end(Dropped)
 		}
 	}
 	return w.receive(s, ns, link.Ifname)

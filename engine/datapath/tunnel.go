@@ -33,18 +33,18 @@ func (w *walker) encapsulateVXLAN(s state, ns *Namespace, link *facts.Link, mac 
 	case !vtep.IsValid() && mac == "":
 		s = s.step(ns, StageNeighbour, fmt.Sprintf("%s has no neighbour entry for %s, and nowhere to ask: its forwarding database has no default", link.Ifname, nexthop))
 		s.last().Source = link.Source
-		return s.end(Lost)
+		return s.end(Dropped)
 	case !vtep.IsValid():
 		s = s.step(ns, StageEncap, fmt.Sprintf("the forwarding database of %s has no VTEP for %s", link.Ifname, mac))
 		s.last().Source = link.Source
-		return s.end(Lost)
+		return s.end(Dropped)
 	case vtep.IsMulticast():
 		return s.unknown(ns, StageEncap, fmt.Sprintf("%s floods the frame for %s to group %s", link.Ifname, nexthop, vtep), nil)
 	}
 	inner := s.pkt
 	outer := Packet{
 		Src: v.Local, Dst: vtep, Proto: "udp", Dport: uint16(v.Port), Mark: inner.Mark, TTL: defaultTTL, VNI: v.ID, Inner: &inner,
-		innerMAC: mac, innerNexthop: nexthop,
+		innerMAC: mac, innerNexthop: nexthop, wrapper: place{ns, link.Ifname},
 	}
 	if inner.Length > 0 {
 		outer.Length = inner.Length + vxlanOverhead4
@@ -80,10 +80,13 @@ func (n *Namespace) vtep(link *facts.Link, mac string) (vtep netip.Addr, source 
 
 // sendOuter routes a tunnel's packet. Its source must be an address of this namespace's.
 func (w *walker) sendOuter(s state, ns *Namespace, link *facts.Link, local netip.Addr) []Branch {
+	if looped := s.ownTunnel(place{ns, link.Ifname}, s.pkt); looped != nil {
+		return looped
+	}
 	if local.IsValid() && !local.IsUnspecified() && ns.facts.Addresses.Status == facts.Read && !ns.isLocal(local) {
 		s = s.step(ns, StageEncap, fmt.Sprintf("%s sends from %s, which is no address of %s", link.Ifname, local, ns.title()))
 		s.last().Source = link.Source
-		return s.end(Lost)
+		return s.end(Dropped)
 	}
 	if local.IsValid() && local.IsUnspecified() {
 		s.pkt.Src = netip.Addr{}
@@ -111,7 +114,7 @@ func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop
 		remote = nexthop
 	}
 	inner := s.pkt
-	outer := Packet{Src: t.Local, Dst: remote, Proto: proto, Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, Inner: &inner}
+	outer := Packet{Src: t.Local, Dst: remote, Proto: proto, Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, Inner: &inner, wrapper: place{ns, link.Ifname}}
 	if outer.Src.IsValid() && outer.Src.IsUnspecified() {
 		outer.Src = netip.Addr{}
 	}
@@ -144,7 +147,7 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 		if !slices.Contains(l.Flags, "UP") {
 			s = s.step(ns, StageDecap, l.Ifname+" is down")
 			s.last().Source = l.Source
-			return s.end(Lost)
+			return s.end(Dropped)
 		}
 		s.pkt = *outer.Inner
 		s.pkt.Mark = outer.Mark
@@ -163,7 +166,7 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 		text += fmt.Sprintf("; %s has VNI %d", port.Ifname, port.VXLAN.ID)
 	}
 	s = s.step(ns, StageDecap, text)
-	return s.end(Lost)
+	return s.end(Dropped)
 }
 
 func tunnelTakes(l *facts.Link, p Packet) bool {

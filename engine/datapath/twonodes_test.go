@@ -242,6 +242,20 @@ func TestTwoNodes(t *testing.T) {
 			_, _ = c.node[0].try("", "iptables -t nat -D POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE")
 		})
 	}
+	t.Run("routes in a circle", func(t *testing.T) {
+		expired := func() int { return c.node[0].counter("Icmp", "OutTimeExcds") + c.node[1].counter("Icmp", "OutTimeExcds") }
+		before := expired()
+		c.node[0].run("ip route add 10.244.9.0/24 via 192.168.50.2")
+		c.node[1].run("ip route add 10.244.9.0/24 via 192.168.50.1")
+		_ = c.connect(c.pod[0], "10.244.9.1:80")
+		got := datapath.New(c.snapshot()).Trace(pod, tcpTo("10.244.9.1:80"))
+		step := got.Branches[0].Cause()
+		if got.Verdict != datapath.Looped || len(step.Circle) != 2 || expired() == before {
+			t.Errorf("%s %q, %d packets whose TTL ran out\n%s", got.Verdict, step.Circle, expired()-before, show(got.Branches, ""))
+		}
+		c.node[0].run("ip route del 10.244.9.0/24")
+		c.node[1].run("ip route del 10.244.9.0/24")
+	})
 	t.Run("Pod to itself by a Service", func(t *testing.T) {
 		c.node[0].run("iptables -t nat -I KUBE-SERVICES -d 10.96.0.13/32 -p tcp -j DNAT --to-destination 10.244.1.3:8080\n" +
 			"iptables -t nat -I POSTROUTING -s 10.244.1.3/32 -d 10.244.1.3/32 -j MASQUERADE")
@@ -249,7 +263,7 @@ func TestTwoNodes(t *testing.T) {
 			c.node[0].run("ip link set veth3 type bridge_slave hairpin " + hairpin)
 			really := c.connect(c.more, "10.96.0.13:80")
 			got := datapath.New(c.snapshot()).Trace(datapath.Sender{Node: "n1", Namespace: "more"}, tcpTo("10.96.0.13:80"))
-			want := map[string]datapath.Verdict{"delivered": datapath.Delivered, "silence": datapath.Lost}[really]
+			want := map[string]datapath.Verdict{"delivered": datapath.Delivered, "silence": datapath.Dropped}[really]
 			if got.Verdict != want || (hairpin == "on") != (really == "delivered") {
 				t.Errorf("hairpin %s: %s, really %s\n%s", hairpin, got.Verdict, really, show(got.Branches, ""))
 			}
@@ -325,16 +339,16 @@ func TestTwoNodesFaults(t *testing.T) {
 		{
 			"FDB wrong", n1, "bridge fdb replace 02:00:00:00:00:02 dev flannel.1 dst 192.168.50.9",
 			"bridge fdb replace 02:00:00:00:00:02 dev flannel.1 dst 192.168.50.2", "", "silence",
-			cause{datapath.Lost, "n1", datapath.StageNeighbour, "192.168.50.9 did not answer", false},
+			cause{datapath.Dropped, "n1", datapath.StageNeighbour, "192.168.50.9 did not answer", false},
 		},
 		{
 			"FDB entry gone", n1, "bridge fdb del 02:00:00:00:00:02 dev flannel.1", "bridge fdb append 02:00:00:00:00:02 dev flannel.1 dst 192.168.50.2", "", "silence",
-			cause{datapath.Lost, "n1", datapath.StageEncap, "no VTEP for 02:00:00:00:00:02", false},
+			cause{datapath.Dropped, "n1", datapath.StageEncap, "no VTEP for 02:00:00:00:00:02", false},
 		},
 		{
 			"neighbour wrong", n1, "ip neighbour replace 10.244.2.0 lladdr 02:00:00:00:00:77 dev flannel.1 nud permanent\nbridge fdb append 02:00:00:00:00:77 dev flannel.1 dst 192.168.50.2",
 			"ip neighbour replace 10.244.2.0 lladdr 02:00:00:00:00:02 dev flannel.1 nud permanent\nbridge fdb del 02:00:00:00:00:77 dev flannel.1", "", "silence",
-			cause{datapath.Lost, "n2", datapath.StageLink, "the frame is for 02:00:00:00:00:77", false},
+			cause{datapath.Dropped, "n2", datapath.StageLink, "the frame is for 02:00:00:00:00:77", false},
 		},
 		{
 			"ip_forward 0", n2, "sysctl -q -w net.ipv4.ip_forward=0", "sysctl -q -w net.ipv4.ip_forward=1", "", "silence",
@@ -360,7 +374,7 @@ func TestTwoNodesFaults(t *testing.T) {
 		},
 		{
 			"flannel.1 down", n2, "ip link set flannel.1 down", "ip link set flannel.1 up\nip route replace 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink\nip neighbour replace 10.244.1.0 lladdr 02:00:00:00:00:01 dev flannel.1 nud permanent", "", "silence",
-			cause{datapath.Lost, "n2", datapath.StageDecap, "flannel.1 is down", false},
+			cause{datapath.Dropped, "n2", datapath.StageDecap, "flannel.1 is down", false},
 		},
 		{
 			"the Service's translation gone", n1, "iptables -t nat -D PREROUTING -j KUBE-SERVICES", "iptables -t nat -A PREROUTING -j KUBE-SERVICES", "", "rejected",
@@ -372,7 +386,7 @@ func TestTwoNodesFaults(t *testing.T) {
 		},
 		{
 			"a host route to nowhere on the VTEP's network", n1, "ip route add 192.168.50.2/32 dev cni0", "ip route del 192.168.50.2/32 dev cni0", "", "silence",
-			cause{datapath.Lost, "n1", datapath.StageBridge, "", false},
+			cause{datapath.Dropped, "n1", datapath.StageBridge, "", false},
 		},
 		{
 			"bridge-nf-call-iptables 0 and an endpoint on the same bridge", n1, "sysctl -q -w net.bridge.bridge-nf-call-iptables=0\niptables -t nat -I KUBE-SERVICES -d 10.96.0.12/32 -p tcp -j DNAT --to-destination 10.244.1.3:8080",

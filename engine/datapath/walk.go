@@ -15,7 +15,32 @@ const (
 
 // Trace walks a packet from its sender to the socket that receives it, and its answer back. Src may be invalid for a packet
 // that a namespace sends itself: the kernel chooses it.
-func (m *Model) Trace(from Sender, p Packet) Trace {
+func (m *Model) Trace(from Sender, p Packet) Trace { return m.Walk(from, p).Trace() }
+
+// Walk is a packet's way before anybody has read it: its steps have no texts yet, which take most of the time.
+type Walk struct{ trace Trace }
+
+// Verdict is what becomes of the packet and of its answer: [Trace.Verdict].
+func (w *Walk) Verdict() Verdict { return worst(w.trace.Branches) }
+
+// Ways is how many ways the packet may take.
+func (w *Walk) Ways() int { return len(w.trace.Branches) }
+
+// Trace writes the walk out.
+func (w *Walk) Trace() Trace {
+	t := w.trace
+	t.Verdict = w.Verdict()
+	t.Branches = slices.Clone(t.Branches)
+	for i := range t.Branches {
+		t.Branches[i].render()
+	}
+	return t
+}
+
+// Walk walks as [Model.Trace] does, for whoever asks about many packets and reads few of the answers.
+func (m *Model) Walk(from Sender, p Packet) *Walk { return &Walk{m.walk(from, p)} }
+
+func (m *Model) walk(from Sender, p Packet) Trace {
 	p.Src, p.Dst, p.Proto = p.Src.Unmap(), p.Dst.Unmap(), protocol(p.Proto)
 	if p.TTL == 0 {
 		p.TTL = defaultTTL
@@ -32,11 +57,9 @@ func (m *Model) Trace(from Sender, p Packet) Trace {
 	ns := m.Namespace(from.Node, from.Namespace)
 	switch {
 	case ns == nil:
-		s.steps = []Step{{
-			Node: from.Node, Namespace: from.Namespace, Stage: StageOutput, Packet: p, Verdict: Unknown, Text: "there are no facts of the sender",
-			Missing: &Missing{Node: from.Node, Namespace: from.Namespace, Collect: "netcause collect on " + from.Node},
-		}}
-		t.Branches = s.branch(Unknown)
+		s = s.step(&Namespace{Node: from.Node, ID: from.Namespace}, StageOutput, "there are no facts of the sender")
+		s.last().Missing = &Missing{Node: from.Node, Namespace: from.Namespace, Collect: "netcause collect on " + from.Node}
+		t.Branches = s.end(Unknown)
 	case from.Dev != "":
 		w.outside = true
 		t.Branches = w.receive(s, ns, from.Dev)
@@ -44,7 +67,6 @@ func (m *Model) Trace(from Sender, p Packet) Trace {
 		w.origin = ns
 		t.Branches = w.send(s, ns)
 	}
-	t.Verdict = worst(t.Branches)
 	return t
 }
 
@@ -62,11 +84,12 @@ type walker struct {
 // state is one branch on its way. It is copied where branches part; what it points to does not change.
 type state struct {
 	pkt         Packet
-	steps       []Step
+	steps       *stepNode
 	probability float64
 	when        []string
 	connections *connection
 	hops        int
+	visits      *visit
 	// doubt: a step on the way was unknown and most likely let it pass.
 	doubt bool
 	// prerouted: a bridge has taken it through PREROUTING.
@@ -74,16 +97,6 @@ type state struct {
 	// began is the packet as its sender's socket knows it.
 	began *Packet
 }
-
-// step is the state with one more step.
-func (s state) step(ns *Namespace, stage Stage, text string) state {
-	s.steps = append(slices.Clip(s.steps), Step{
-		Node: ns.Node, Namespace: ns.ID, Stage: stage, Packet: s.pkt, Text: text, Verdict: Pass,
-	})
-	return s
-}
-
-func (s state) last() *Step { return &s.steps[len(s.steps)-1] }
 
 // unsure says that the last step is not certain, and goes on.
 func (s state) unsure(why *Missing) state {
@@ -103,7 +116,7 @@ func (s state) branch(v Verdict) []Branch {
 	if v == Delivered && s.doubt {
 		v = Unknown
 	}
-	return []Branch{{Probability: s.probability, When: s.when, Steps: s.steps, Verdict: v}}
+	return []Branch{{Probability: s.probability, When: s.when, Verdict: v, last: s.steps}}
 }
 
 // unknown ends the branch at a step that the facts do not tell about.
@@ -113,10 +126,16 @@ func (s state) unknown(ns *Namespace, stage Stage, text string, what *Missing) [
 	return s.end(Unknown)
 }
 
-// enter counts a namespace that the packet comes into.
-func (w *walker) enter(s state, ns *Namespace) (state, []Branch) {
+// enter counts a namespace that the packet comes into by a device, or begins in where that is empty.
+func (w *walker) enter(s state, ns *Namespace, dev string) (state, []Branch) {
 	if s.hops++; s.hops > maxHops {
 		return s, s.unknown(ns, StageRoute, fmt.Sprintf("given up after %d hops", maxHops), nil)
+	}
+	if dev != "" {
+		var looped []Branch
+		if s, looped = s.again(visit{at: place{ns, dev}}); looped != nil {
+			return s, looped
+		}
 	}
 	if ns.links["cilium_host"] != nil && !s.doubt {
 		s = s.step(ns, StageLink, "programs of Cilium on "+ns.title()+"'s devices may take it another way: they are no facts").unsure(nil)
@@ -132,7 +151,7 @@ func (w *walker) fork() bool {
 
 // send is the way of a packet that the namespace sends itself.
 func (w *walker) send(s state, ns *Namespace) []Branch {
-	s, over := w.enter(s, ns)
+	s, over := w.enter(s, ns, "")
 	if over != nil {
 		return over
 	}
@@ -212,7 +231,7 @@ func (w *walker) routed(s state, ns *Namespace, d Decision) (state, []Branch) {
 
 // receive is ip_rcv: a packet comes in by a device.
 func (w *walker) receive(s state, ns *Namespace, dev string) []Branch {
-	s, over := w.enter(s, ns)
+	s, over := w.enter(s, ns, dev)
 	if over != nil {
 		return over
 	}
@@ -254,14 +273,12 @@ func (w *walker) decided(s state, ns *Namespace, dev string, d Decision) []Branc
 // forward is ip_forward: TTL and MTU come before the FORWARD hook.
 func (w *walker) forward(s state, ns *Namespace, dev string, d Decision) []Branch {
 	if s.pkt.TTL <= 1 {
-		s = s.step(ns, StageForward, "the TTL has run out: icmp time-exceeded; the routes go in a circle, or the way is too long")
+		s = s.step(ns, StageForward, "the TTL has run out, and its sender is told by icmp time-exceeded: the way is too long")
 		return s.end(Rejected)
 	}
 	s.pkt.TTL--
-	if text, source, long := ns.tooLong(s.pkt, d); long {
-		s = s.step(ns, StageForward, text)
-		s.last().Source = source
-		return s.end(Rejected)
+	if ended := s.tooLong(ns, StageForward, d); ended != nil {
+		return ended
 	}
 	return w.hook(s, ns, StageForward, dev, d.Way.Dev, netip.Addr{}, func(s state) []Branch {
 		return w.leave(s, ns, dev, d)
@@ -270,11 +287,9 @@ func (w *walker) forward(s state, ns *Namespace, dev string, d Decision) []Branc
 
 // leave is ip_output: POSTROUTING and then the device.
 func (w *walker) leave(s state, ns *Namespace, iif string, d Decision) []Branch {
-	if iif == "" {
-		if text, source, long := ns.tooLong(s.pkt, d); long && d.Action == "forward" {
-			s = s.step(ns, StageOutput, text)
-			s.last().Source = source
-			return s.end(Rejected)
+	if iif == "" && d.Action == "forward" {
+		if ended := s.tooLong(ns, StageOutput, d); ended != nil {
+			return ended
 		}
 	}
 	nexthop := d.Way.Nexthop(s.pkt.Dst)

@@ -103,6 +103,9 @@ func writePath(b *strings.Builder, p Path, title string) {
 			fmt.Fprintf(b, "  [%s]", clean(string(step.Source)))
 		}
 		b.WriteByte('\n')
+		for _, round := range step.Circle {
+			fmt.Fprintf(b, "    %-12s   %s\n", "", clean(round))
+		}
 		if now := packetText(step.Packet); now != shown {
 			shown = now
 			fmt.Fprintf(b, "    %-12s %s\n", "", clean(now))
