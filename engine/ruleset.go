@@ -30,13 +30,15 @@ func rulesetOf(node *facts.Node) (*ruleset, error) {
 	}
 	// None is null for a rule: it counts them.
 	r := &ruleset{Ruleset: listings.Rules, listings: listings, known: []string{}, unknown: []string{}, lookedAt: []Evidence{}}
+	iptables := map[string]*netfilter.Listing{"iptables_nft": r.IPTables, "iptables_legacy": r.IPTablesLegacy}
 	for _, g := range []struct {
 		name  string
 		group *facts.Group[facts.Listing]
 	}{
 		{"iptables_nft", &node.IPTablesNFT}, {"iptables_legacy", &node.IPTablesLegacy}, {"nftables", &node.NFTables}, {"ipvs", &node.IPVS},
 	} {
-		if g.group.Status != facts.Read {
+		// A listing of single tables may lack the one with the Services.
+		if parsed := iptables[g.name]; g.group.Status != facts.Read || parsed != nil && !parsed.Shows("nat") {
 			r.unknown = append(r.unknown, g.name)
 			continue
 		}
@@ -56,7 +58,7 @@ func lookedAt(node, name string, g *facts.Group[facts.Listing]) Evidence {
 		e.Value = "empty"
 	}
 	if len(g.Sources) > 0 {
-		e.Source = g.Sources[0]
+		e.Source = g.Sources[min(max(slices.Index(g.Value.Tables, "nat"), 0), len(g.Sources)-1)]
 	}
 	return e
 }

@@ -16,10 +16,12 @@ type Listings struct {
 	sources map[listingKey]facts.Source
 }
 
-// listingKey is a listing: iptables has one for each family, the others have one for all, under the empty family.
+// listingKey is a listing: iptables has one for each family, the others have one for all, under the empty family. What
+// lists single tables has one for each.
 type listingKey struct {
 	backend netfilter.Backend
 	family  string
+	table   string
 }
 
 // ParseListings parses the listings that were read; the others stay nil. The error is of the first that is not understood
@@ -37,20 +39,27 @@ func ParseListings(n *facts.NetNS) (*Listings, error) {
 			failed = fmt.Errorf("parse %s %s: %w", backend, family, err)
 		}
 		if len(g.Sources) > 0 {
-			l.sources[listingKey{backend, family}] = g.Sources[0]
+			l.sources[listingKey{backend: backend, family: family}] = g.Sources[0]
+		}
+		for i, table := range g.Value.Tables[:min(len(g.Value.Tables), len(g.Sources))] {
+			l.sources[listingKey{backend, family, table}] = g.Sources[i]
 		}
 	}
-	save := func(at **netfilter.Listing, backend netfilter.Backend, family string) func(string) error {
-		return func(text string) (err error) {
-			*at, err = netfilter.ParseIPTablesSave(text, backend, family)
+	iptables := func(g *facts.Group[facts.Listing], at **netfilter.Listing, backend netfilter.Backend, family string) {
+		read(g, backend, family, func(text string) (err error) {
+			if g.Value.Format == facts.IPTablesList {
+				*at, err = netfilter.ParseIPTablesTables(tableTexts(g), backend, family)
+			} else {
+				*at, err = netfilter.ParseIPTablesSave(text, backend, family)
+			}
 			return err
-		}
+		})
 	}
 	r := l.Rules
-	read(&n.IPTablesNFT, netfilter.IPTablesNFT, "ip", save(&r.IPTables, netfilter.IPTablesNFT, "ip"))
-	read(&n.IPTablesLegacy, netfilter.IPTablesLegacy, "ip", save(&r.IPTablesLegacy, netfilter.IPTablesLegacy, "ip"))
-	read(&n.IP6TablesNFT, netfilter.IPTablesNFT, "ip6", save(&r.IP6Tables, netfilter.IPTablesNFT, "ip6"))
-	read(&n.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6", save(&r.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6"))
+	iptables(&n.IPTablesNFT, &r.IPTables, netfilter.IPTablesNFT, "ip")
+	iptables(&n.IPTablesLegacy, &r.IPTablesLegacy, netfilter.IPTablesLegacy, "ip")
+	iptables(&n.IP6TablesNFT, &r.IP6Tables, netfilter.IPTablesNFT, "ip6")
+	iptables(&n.IP6TablesLegacy, &r.IP6TablesLegacy, netfilter.IPTablesLegacy, "ip6")
 	read(&n.NFTables, netfilter.NFTables, "", func(text string) (err error) {
 		r.NFT, err = netfilter.ParseNFT(text)
 		return err
@@ -76,6 +85,15 @@ func ParseListings(n *facts.NetNS) (*Listings, error) {
 	return l, failed
 }
 
+// tableTexts are the texts of a listing of single tables.
+func tableTexts(g *facts.Group[facts.Listing]) []netfilter.TableText {
+	var texts []netfilter.TableText
+	for i, table := range g.Value.Tables[:min(len(g.Value.Tables), len(g.Raw))] {
+		texts = append(texts, netfilter.TableText{Table: table, Text: string(g.Raw[i].Data)})
+	}
+	return texts
+}
+
 // readFilter is false where no listing at all was read.
 func readFilter(n *facts.NetNS) bool {
 	return slices.ContainsFunc([]facts.Status{
@@ -85,12 +103,13 @@ func readFilter(n *facts.NetNS) bool {
 
 // Source is where a hop's rule stands: its listing and the line of it.
 func (l *Listings) Source(h netfilter.Hop) facts.Source {
-	s, ok := l.sources[listingKey{h.Backend, h.Family}]
-	if !ok {
-		s, ok = l.sources[listingKey{h.Backend, ""}]
-	}
-	if !ok {
-		s = l.sources[listingKey{netfilter.NFTables, ""}]
+	s, ok := l.sources[listingKey{h.Backend, h.Family, h.Table}]
+	for _, key := range [...]listingKey{
+		{backend: h.Backend, family: h.Family}, {backend: h.Backend}, {backend: netfilter.NFTables},
+	} {
+		if !ok {
+			s, ok = l.sources[key]
+		}
 	}
 	if s == "" {
 		s = facts.Source(h.Backend)

@@ -128,13 +128,20 @@ func (n *NetNS) Groups() []NamedGroup {
 	}
 }
 
-// Listing is a netfilter listing. Its text is the one Raw of its group.
+// Listing is a netfilter listing. Its text is the one Raw of its group, but for [IPTablesList].
 type Listing struct {
-	// Format is "iptables-save", "nft-json", "nft", "ipset-save" or "proc-ip_vs".
+	// Format is "iptables-save", [IPTablesList], "nft-json", "nft", "ipset-save" or "proc-ip_vs".
 	Format string `json:"format"`
 	// Version is the version of the program that wrote it, where it says so ("1.8.9").
 	Version string `json:"version,omitempty"`
+	// Tables are those of an [IPTablesList], in the order of its group's Raw and Sources: "nat", "filter". What the other
+	// tables of the backend hold is not known.
+	Tables []string `json:"tables,omitempty"`
 }
+
+// IPTablesList is the format of what `iptables -t TABLE -nvL` and `iptables -t TABLE -S` print, in any mixture: a Raw and
+// a Source for each table, since the output does not name it. An empty Raw is of a table that is known not to be there.
+const IPTablesList = "iptables-list"
 
 // Text is the group's only raw text, nil where there is none.
 func Text(g *Group[Listing]) []byte {

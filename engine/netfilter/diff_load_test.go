@@ -123,9 +123,35 @@ func (s *ruleSource) views(r *router) (map[string]*Ruleset, error) {
 		}
 		out[viewJSON] = &json
 	}
+	if s.has(IPTablesNFT) || s.has(IPTablesLegacy) {
+		for view, option := range map[string]string{viewList: "-nvL", viewRules: "-S"} {
+			listed := base
+			listed.NFT = all.NFT
+			listed.IPTables = s.listed(r, IPTablesNFT, "iptables-nft", option)
+			listed.IPTablesLegacy = s.listed(r, IPTablesLegacy, "iptables-legacy", option)
+			out[view] = &listed
+		}
+	}
 	if s.has(IPTablesNFT) {
 		alone.IPTablesLegacy, alone.NFT = all.IPTablesLegacy, all.NFT
 		out[viewNFTAlone] = &alone
 	}
 	return out, nil
+}
+
+// listed reads the tables of a backend one by one.
+func (s *ruleSource) listed(r *router, b Backend, tool, option string) *Listing {
+	var texts []TableText
+	for _, table := range []string{"raw", "mangle", "nat", "filter", "security"} {
+		text := ""
+		if s.has(b) {
+			text, _ = r.run("", tool, "-t", table, option) // the kernel may not have the table
+		}
+		texts = append(texts, TableText{table, text})
+	}
+	l, err := ParseIPTablesTables(texts, b, "ip")
+	if err != nil {
+		panic(err)
+	}
+	return l
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -85,6 +87,8 @@ const (
 	viewAll      = "all listings"
 	viewNFTAlone = "nft list ruleset alone"
 	viewJSON     = "all listings, nft in JSON"
+	viewList     = "iptables -nvL"
+	viewRules    = "iptables -S"
 )
 
 // difference is a run of the test.
@@ -146,12 +150,17 @@ func (d *difference) inRouter(r *router, s *ruleSource, seed, i uint64, packets 
 			d.sent++
 			d.fates[got.kind]++
 		}
-		for _, view := range []string{viewAll, viewNFTAlone, viewJSON} {
+		for _, view := range []string{viewAll, viewNFTAlone, viewJSON, viewList, viewRules} {
 			if views[view] == nil {
 				continue
 			}
 			if report := d.compare(view, views[view], s, p, got); report != "" {
 				return report
+			}
+			if view == viewList || view == viewRules {
+				if diff := cmp.Diff(fates(expect(views[viewAll], p)), fates(expect(views[view], p))); diff != "" {
+					return fmt.Sprintf("%s: iptables-save and %s (+) differ: %s", p, view, diff)
+				}
 			}
 		}
 	}
@@ -225,4 +234,14 @@ func (d *difference) shrink(s *ruleSource, seed, i uint64, packets int) string {
 		}
 	}
 	return last + "smallest rule set that shows it:\n" + s.text(IPTablesNFT) + "# legacy\n" + s.text(IPTablesLegacy) + s.text(NFTables)
+}
+
+// fates tells what is expected, in a fixed order.
+func fates(list []expected) []string {
+	var out []string
+	for _, e := range list {
+		out = append(out, fmt.Sprintf("%s with %.6f, %d conditions, unknown %v", e.fate, e.share, len(e.when), e.unknown != ""))
+	}
+	slices.Sort(out)
+	return out
 }

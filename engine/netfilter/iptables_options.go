@@ -140,7 +140,7 @@ func classify(s string) (option, int) {
 		return optSyn, 0
 	case "--rcheck":
 		return optRcheck, 0
-	case "--update":
+	case "--update", "--remove":
 		return optRecentUpdate, 0
 	case "--set":
 		return optRecentSet, 0
@@ -164,7 +164,7 @@ func classify(s string) (option, int) {
 		"--xor-mark", "--nfmask", "--ctmask", "--log-prefix", "--log-level", "--nflog-group",
 		"--nflog-prefix", "--nflog-size", "--nflog-threshold", "--zone", "--helper", "--queue-num",
 		"--queue-balance", "--on-port", "--on-ip", "--tproxy-mark", "--set-dscp", "--set-class",
-		"--add-set", "--del-set", "--timeout", "--ttl-set", "--hl-set":
+		"--add-set", "--del-set", "--timeout", "--set-tos", "--nflog-range", "--gateway", "--type", "--ttl-set", "--hl-set":
 		return optTargetOther, 1
 	case "--random", "--random-fully", "--persistent", "--save-mark", "--restore-mark", "--exist",
 		"--queue-bypass", "--log-uid", "--log-ip-options", "--log-tcp-options", "--log-tcp-sequence",

@@ -48,6 +48,10 @@ func (p *saveParser) run() {
 		}
 		off = end + 1
 	}
+	for i := range p.l.tables {
+		p.table = int32(i)
+		p.names() // of tables without a rule too
+	}
 }
 
 func (p *saveParser) one(off, end int) {
@@ -127,6 +131,9 @@ func (p *saveParser) names() map[string]int32 {
 		t.byName = make(map[string]int32, len(p.l.chains)-int(t.first))
 		for i := int(t.first); i < len(p.l.chains); i++ {
 			c := &p.l.chains[i]
+			if c.table != p.table {
+				continue
+			}
 			if _, ok := t.byName[c.name]; ok {
 				p.l.problem(int(c.line), c.name, "chain is declared twice")
 				continue

@@ -21,6 +21,10 @@ type Listing struct {
 	text      string
 	lineOf    []uint32 // for a JSON listing: line of the rendered text -> line of the JSON
 
+	// shown names the tables that a listing of single tables is of; nil is a listing of all. noInterfaces names those of
+	// them whose rules were listed without their interfaces.
+	shown, noInterfaces []string
+
 	legacyPresent int // line of "# Warning: iptables-legacy tables present", or 0
 	problems      []Problem
 	problemCount  int

@@ -80,8 +80,9 @@ func (l *Listing) baseAt(chain int32, hook Hook) (base, bool) {
 // drops says whether the chain's policy is to drop.
 func (c *chainRec) drops() bool { return c.policy == "DROP" || c.policy == "drop" }
 
-// unreadRules names the listings of a family that nobody read. firm says that one is known to hold rules.
-func (r *Ruleset) unreadRules(family string) (unread []string, firm string) {
+// unreadRules names the listings of a family that nobody read and that could have rules for the hook. firm says that one
+// is known to hold rules.
+func (r *Ruleset) unreadRules(family string, hook Hook) (unread []string, firm string) {
 	nft, legacy, tool := r.IPTables, r.IPTablesLegacy, "iptables"
 	if family == "ip6" {
 		nft, legacy, tool = r.IP6Tables, r.IP6TablesLegacy, "ip6tables"
@@ -89,10 +90,14 @@ func (r *Ruleset) unreadRules(family string) (unread []string, firm string) {
 	if r.NFT == nil {
 		if nft == nil {
 			unread = append(unread, tool+"-nft-save")
+		} else {
+			unread = append(unread, nft.unreadTables(hook, tool+"-nft")...)
 		}
 		unread = append(unread, "nft list ruleset")
 	}
-	if legacy == nil {
+	if legacy != nil {
+		unread = append(unread, legacy.unreadTables(hook, tool+"-legacy")...)
+	} else {
 		name := tool + "-legacy-save"
 		unread = append(unread, name)
 		for _, l := range [...]*Listing{nft, r.NFT} {

@@ -91,12 +91,12 @@ func (r *Ruleset) ask(p *packet) []Path {
 		}
 		paths = append(paths, l.iptablesPath(family, p))
 	}
-	if nft != nil {
+	if nft != nil && nft.Shows("nat") {
 		add(nft)
 	} else if r.NFT != nil && r.NFT.table(family, "nat") >= 0 {
 		add(r.NFT)
 	}
-	if legacy != nil {
+	if legacy != nil && legacy.Shows("nat") {
 		add(legacy)
 	}
 	if r.NFT != nil {
@@ -193,6 +193,12 @@ func (r *Ruleset) unread(addr netip.Addr) []string {
 	if nft == nil && r.NFT == nil {
 		out = append(out, tool+"-nft-save")
 	}
+	for backend, l := range map[string]*Listing{"-nft": nft, "-legacy": legacy} {
+		if l != nil && !l.Shows("nat") && (backend == "-legacy" || r.NFT == nil) {
+			out = append(out, tool+backend+" -t nat -nvL")
+		}
+	}
+	slices.Sort(out)
 	if legacy == nil {
 		s := tool + "-legacy-save"
 		for _, l := range [...]*Listing{nft, r.NFT} {
@@ -221,12 +227,20 @@ func (r *Ruleset) listings() []*Listing {
 	return out
 }
 
-// shadowed says whether a table of nft's listing is iptables-nft's and shown better by its own listing.
+// shadowed says whether another listing shows the table better: iptables' own goes before nft's view of iptables-nft,
+// unless it shows the table in part alone.
 func (r *Ruleset) shadowed(l *Listing, t *tableRec) bool {
-	if l.backend != NFTables || !t.managed {
+	own := map[string]*Listing{"ip": r.IPTables, "ip6": r.IP6Tables}[t.family]
+	switch {
+	case own == nil:
 		return false
+	case l == r.NFT:
+		return t.managed && own.Shows(t.name)
+	case l == own && r.NFT != nil && !own.Shows(t.name):
+		nft := r.NFT.table(t.family, t.name)
+		return nft >= 0 && r.NFT.tables[nft].managed
 	}
-	return (t.family == "ip" && r.IPTables != nil) || (t.family == "ip6" && r.IP6Tables != nil)
+	return false
 }
 
 // Mode is a mode of kube-proxy whose Service rules are present.

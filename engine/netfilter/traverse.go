@@ -24,7 +24,7 @@ const (
 func (r *Ruleset) Traverse(hook Hook, p Packet) []Outcome {
 	p = p.normal()
 	m := &traversal{set: r, hook: hook, family: p.family()}
-	unread, firm := r.unreadRules(m.family)
+	unread, firm := r.unreadRules(m.family, hook)
 	if firm != "" {
 		return []Outcome{{Verdict: VerdictUnknown, Packet: p, Probability: 1, Reason: firm}}
 	}
@@ -39,6 +39,7 @@ func (r *Ruleset) Traverse(hook Hook, p Packet) []Outcome {
 			for _, name := range unread {
 				out[i].When = append(out[i].When, name+", which was not read, shows no rule for it")
 			}
+			out[i].When = append(out[i].When, r.unseenInterfaces(hook, m.family)...)
 		}
 	}
 	return out
