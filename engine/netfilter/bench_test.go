@@ -28,6 +28,37 @@ func BenchmarkParseNFT(b *testing.B) {
 	}
 }
 
+// BenchmarkIndex parses and then asks once, which builds the index of all that stands in the way: of KUBE-SERVICES or of
+// the map of Services, and of the referrers of chains.
+func BenchmarkIndex(b *testing.B) {
+	rec := loadRecorded()
+	p := syn()
+	p.Dst = rec.clusterIP[777]
+	json := unzip(b, "testdata/kube-proxy-nftables-10000-services.json.gz")
+	for name, text := range map[string]string{"iptables": rec.save, "nftables": rec.nft, "json": json} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			before := heap()
+			var r *Ruleset
+			for b.Loop() {
+				r = iptablesSet(b, "")
+				if name == "iptables" {
+					r.IPTablesLegacy = parseSave(b, text)
+				} else {
+					r.NFT = parseNFT(b, text)
+				}
+				if got := r.Traverse(HookPrerouting, p); len(got) != 3 {
+					b.Fatal(tellAll(got))
+				}
+				r.KubeProxyModes()
+			}
+			b.ReportMetric(float64(heap()-before)/float64(len(text)), "x-text")
+			runtime.KeepAlive(r)
+		})
+	}
+}
+
 // BenchmarkServicePathFirst includes what the first question builds: the index of KUBE-SERVICES and the
 // referrers of all chains.
 func BenchmarkServicePathFirst(b *testing.B) {

@@ -28,7 +28,6 @@ type Listing struct {
 	legacyPresent int // line of "# Warning: iptables-legacy tables present", or 0
 	problems      []Problem
 	problemCount  int
-	notModelled   int
 
 	tables  []tableRec
 	byTable map[[2]string]int32 // family and name
@@ -47,6 +46,9 @@ type Listing struct {
 	refsOnce sync.Once
 	refStart []int32 // by chain, into refs
 	refs     []int32 // rules that jump to the chain
+
+	notModelledOnce sync.Once
+	notModelled     []int32 // rules of which a part is not interpreted
 
 	orphanOnce sync.Once
 	orphans    []int32 // KUBE-* chains with rules to which nothing jumps
@@ -113,15 +115,18 @@ func (l *Listing) Rules() int { return len(l.rules) }
 
 // NotModelled gives up to limit rules of which a part is not interpreted, and how many there are.
 func (l *Listing) NotModelled(limit int) (first []Rule, count int) {
-	for i := range l.rules {
-		if len(first) >= limit {
-			break
+	l.notModelledOnce.Do(func() {
+		for i := range l.rules {
+			// Rules of nft are decoded when somebody asks.
+			if l.rules[i].flags&flagNotModelled != 0 || l.backend == NFTables && len(decodeNFT(l.ruleText(int32(i))).NotModelled) > 0 {
+				l.notModelled = append(l.notModelled, int32(i))
+			}
 		}
-		if l.rules[i].flags&flagNotModelled != 0 {
-			first = append(first, l.rule(int32(i)))
-		}
+	})
+	for _, i := range l.notModelled[:min(max(limit, 0), len(l.notModelled))] {
+		first = append(first, l.rule(i))
 	}
-	return first, l.notModelled
+	return first, len(l.notModelled)
 }
 
 // Tables names the tables as "family name", in listing order.
@@ -203,9 +208,6 @@ func (l *Listing) finish() {
 		c := &l.chains[l.rules[i].chain]
 		l.order[c.ruleEnd] = int32(i)
 		c.ruleEnd++
-		if l.rules[i].flags&flagNotModelled != 0 {
-			l.notModelled++
-		}
 	}
 	for i := range l.chains {
 		if c := &l.chains[i]; c.base() {

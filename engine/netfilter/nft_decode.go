@@ -51,7 +51,7 @@ func (d *nftDecoder) split() {
 			i = end
 		default:
 			from := i
-			for i < len(t) && !strings.ContainsRune(" \t\n\r{}", rune(t[i])) && (t[i] != ',' || from == i) {
+			for i < len(t) && (!nftBreaks[t[i]] || t[i] == ',' && from == i) {
 				i++
 			}
 			d.tok = append(d.tok, span{from, i})

@@ -21,6 +21,7 @@ func ParseNFT(text string) (*Listing, error) {
 
 func parseNFTText(text string) *Listing {
 	p := nftParser{l: &Listing{backend: NFTables, text: text}, table: -1, chain: -1}
+	p.l.rules = make([]ruleRec, 0, len(text)/96+8)
 	for p.pos < len(text) {
 		p.next()
 	}
@@ -60,7 +61,9 @@ func (p *nftParser) takeLine() (from, to int, handle uint32) {
 	for from < to && (text[from] == ' ' || text[from] == '\t') {
 		from++
 	}
-	if i := strings.LastIndex(text[from:to], "# handle "); i >= 0 {
+	tail := max(from, to-len("# handle 4294967295")-2)
+	if i := strings.LastIndex(text[tail:to], "# handle "); i >= 0 {
+		i += tail - from
 		if n, err := strconv.ParseUint(strings.TrimSpace(text[from+i+9:to]), 10, 32); err == nil {
 			handle, to = uint32(n), from+i
 		}
@@ -187,24 +190,58 @@ func (p *nftParser) inChain(from, to int) {
 	p.addRule(from, to, line)
 }
 
+// addRule keeps a rule as a span and where it leads. The rest of it is read when somebody asks.
 func (p *nftParser) addRule(from, to int, line uint32) {
 	text := p.l.text[from:to]
-	spec := decodeNFT(text)
 	r := ruleRec{off: uint32(from), len: uint32(to - from), chain: p.chain, line: line}
-	t := &spec.Target
-	if (t.Kind == TargetJump || t.Kind == TargetGoto) && len(t.Name) <= math.MaxUint16 {
-		if i := strings.LastIndex(text, t.Name); i >= 0 {
-			r.tOff, r.tLen = uint32(from+i), uint16(len(t.Name))
-		}
+	if at, n := jumpOf(text); n > 0 && n <= math.MaxUint16 {
+		r.tOff, r.tLen = uint32(from+at), uint16(n)
 	}
-	if len(spec.NotModelled) > 0 {
-		r.flags |= flagNotModelled
-	}
-	if t.Name == "TCPMSS" || strings.Contains(text, "maxseg size set") {
+	if strings.Contains(text, "maxseg size set") || strings.Contains(text, "TCPMSS") && decodeNFT(text).Target.Name == "TCPMSS" {
 		r.flags |= flagMSS
 	}
 	p.l.rules = append(p.l.rules, r)
 }
+
+// jumpOf finds the chain that a rule itself jumps or goes to, outside of braces and quotes; n is 0 where there is none.
+func jumpOf(text string) (at, n int) {
+	depth, leads := 0, false
+	for i := 0; i < len(text); {
+		switch c := text[i]; c {
+		case ' ', '\t', '\n', '\r', ',':
+			i++
+		case '{':
+			depth++
+			i++
+		case '}':
+			depth--
+			i++
+		case '"':
+			end := strings.IndexByte(text[i+1:], '"')
+			if end < 0 {
+				return at, n
+			}
+			i += end + 2
+		default:
+			from := i
+			for i < len(text) && !nftBreaks[text[i]] {
+				i++
+			}
+			word := text[from:i]
+			switch {
+			case depth > 0:
+			case leads:
+				at, n, leads = from, len(word), false
+			default:
+				leads = word == "jump" || word == "goto"
+			}
+		}
+	}
+	return at, n
+}
+
+// nftBreaks are the bytes that end a word.
+var nftBreaks = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '{': true, '}': true, ',': true}
 
 // header reads "type nat hook prerouting priority dstnat - 10; policy accept;".
 func (c *chainRec) header(s string) {
@@ -280,6 +317,9 @@ func (p *nftParser) inSet(from, to int) {
 // braces gives how many braces a line opens more than it closes, outside quotes. nft escapes nothing: of
 // an odd number of quotes the last stands for itself.
 func braces(s string) int {
+	if strings.IndexByte(s, '{') < 0 && strings.IndexByte(s, '}') < 0 {
+		return 0
+	}
 	n, quoted, literal := 0, false, -1
 	if strings.Count(s, `"`)%2 == 1 {
 		literal = strings.LastIndexByte(s, '"')

@@ -97,38 +97,3 @@ func BenchmarkTraverseFirst(b *testing.B) {
 		r.Traverse(HookPrerouting, p)
 	}
 }
-
-// TestTraverseRecorded takes a packet to every recorded Service, in both modes.
-func TestTraverseRecorded(t *testing.T) {
-	rec := loadRecorded()
-	nft := iptablesSet(t, "")
-	nft.NFT = parseNFT(t, rec.nft)
-	for name, r := range map[string]*Ruleset{"iptables": iptablesSet(t, rec.save), "nftables": nft} {
-		for i := 0; i < recordedServices; i += 7 {
-			p := syn()
-			p.Dst = rec.clusterIP[i]
-			got := r.Traverse(HookPrerouting, p)
-			want := map[netip.AddrPort]bool{}
-			if i%50 != 0 {
-				for _, e := range wantEndpoints(i) {
-					want[e] = true
-				}
-			}
-			for _, o := range got {
-				to := netip.AddrPortFrom(o.Packet.Dst, o.Packet.Dport)
-				if o.Verdict != VerdictAccept || len(o.When) > 0 || (len(want) > 0 && !want[to]) {
-					t.Fatalf("%s svc-%05d: %s", name, i, tell(o))
-				}
-				delete(want, to)
-			}
-			if len(want) > 0 {
-				t.Fatalf("%s svc-%05d: %s", name, i, tellAll(got))
-			}
-			if i%50 == 0 {
-				if f := r.Traverse(HookForward, p); verdicts(f) != "reject" {
-					t.Fatalf("%s svc-%05d without endpoints: %s", name, i, tellAll(f))
-				}
-			}
-		}
-	}
-}
