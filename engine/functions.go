@@ -66,6 +66,20 @@ var functions = []function{
 		ask:         askRoute,
 	},
 	{
+		name:        "netcause.traverse",
+		description: "What a node's netfilter rules do to a packet at a hook, over all tables and both iptables backends. The packet has src, dst, proto, sport, dport, iif, oif, ctstate (\"NEW\", …) and mark; a field that it lacks is not known.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "hook", Type: types.S}, {Name: "packet", Type: types.A}},
+		result:      "object: verdict (\"accept\", \"drop\", \"reject\", \"unknown\"), detail, unread (groups that would tell), rule ({backend, family, table, chain, rule, source, policy, packets, owners, way})",
+		ask:         askTraverse,
+	},
+	{
+		name:        "netcause.reverse_path",
+		description: "What a node's reverse-path filter does with a packet that comes in by the device iif and leaves by oif, or is delivered where it has no oif. The packet has src, dst, iif and oif.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "packet", Type: types.A}},
+		result:      "object: verdict (\"pass\", \"drop\", \"unknown\"), rp_filter, rp_filter_source, dev and default (of the way back), source, detail, unread",
+		ask:         askReversePath,
+	},
+	{
 		name:        "netcause.denied_pods",
 		description: "The running Pods that NetworkPolicies keep from a port of all of these addresses, by the policies that deny.",
 		args:        []types.NamedType{{Name: "addresses", Type: types.NewArray(nil, types.S)}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},

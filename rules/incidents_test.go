@@ -100,6 +100,7 @@ func nodeObject(name, address, cidr, publicIP string) facts.NodeObject {
 		Source: "nodes.json",
 		Metadata: facts.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/os": "linux"}, Annotations: map[string]string{
 			"flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/public-ip": publicIP,
+			"flannel.alpha.coreos.com/backend-data": backendData(name),
 		}},
 		Spec:   facts.NodeSpec{PodCIDR: cidr, PodCIDRs: []string{cidr}},
 		Status: facts.NodeStatus{Addresses: []facts.NodeAddress{{Type: "InternalIP", Address: address}}},
@@ -135,6 +136,7 @@ func flannelNode(name, address, peerCIDR string, mtu int) *facts.Node {
 	n.Processes = facts.ReadGroup([]facts.Process{{PID: 10, Comm: "kubelet", HostNetwork: true, Source: "ps -eo pid,args"}})
 	n.IPTablesNFT, n.IPTablesLegacy = listing(serviceRules), listing("")
 	n.NFTables = facts.ReadGroup(facts.Listing{Format: "nft-json"}, "nft -j list ruleset")
+	addKernelFacts(n, peerCIDR)
 	return n
 }
 

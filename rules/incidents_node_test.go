@@ -1,0 +1,114 @@
+package rules_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// vtepMAC is the hardware address of a node's tunnel device.
+func vtepMAC(node string) string { return "4a:6f:5c:00:00:0" + strings.TrimPrefix(node, "n") }
+
+func backendData(node string) string { return fmt.Sprintf(`{"VNI":1,"VtepMAC":%q}`, vtepMAC(node)) }
+
+func sysctls(values map[string]string) facts.Group[map[string]facts.Sysctl] {
+	group := map[string]facts.Sysctl{}
+	for name, value := range values {
+		group[name] = facts.Sysctl{Value: value, Source: facts.Source("sysctl " + name)}
+	}
+	return facts.ReadGroup(group, "sysctl -a")
+}
+
+// addKernelFacts gives a node of two what its kernel has to say: a bridge of the Pods, sysctls, policy rules, the tunnel's
+// neighbour and forwarding entries.
+func addKernelFacts(n *facts.Node, peerCIDR string) {
+	peer, peerAddress, own := "n2", "192.0.2.2", "10.244.1.1/24"
+	if n.Name == "n2" {
+		peer, peerAddress, own = "n1", "192.0.2.1", "10.244.2.1/24"
+	}
+	n.Links.Value[1].Address = vtepMAC(n.Name)
+	n.Links.Value[2].Master = "cni0"
+	bridge := link("cni0", "bridge", n.Links.Value[2].MTU)
+	bridge.Bridge = &facts.Bridge{}
+	n.Links.Value = append(n.Links.Value, bridge)
+	n.Addresses.Value = append(n.Addresses.Value, permanent("cni0", own))
+	n.Routes.Value = append(n.Routes.Value, connected("192.0.2.0/24", "eth0"), connected(netip.MustParsePrefix(own).Masked().String(), "cni0"))
+	n.Rules = facts.ReadGroup([]facts.RoutingRule{
+		{Family: "inet", Priority: 0, Action: "lookup", Table: facts.TableLocal, SuppressPrefixlength: -1, Source: "ip rule"},
+		{Family: "inet", Priority: 32766, Action: "lookup", Table: facts.TableMain, SuppressPrefixlength: -1, Source: "ip rule"},
+		{Family: "inet", Priority: 32767, Action: "lookup", Table: facts.TableDefault, SuppressPrefixlength: -1, Source: "ip rule"},
+	}, "ip rule")
+	gateway := netip.MustParsePrefix(peerCIDR).Addr()
+	n.Neighbours = facts.ReadGroup([]facts.Neighbour{{
+		Source: "ip neighbour show dev flannel.1", Dst: gateway, Dev: "flannel.1", Lladdr: vtepMAC(peer), State: "PERMANENT",
+	}}, "ip neighbour show nud all")
+	n.FDB = facts.ReadGroup([]facts.FDBEntry{{
+		Source: "bridge fdb show dev flannel.1", MAC: vtepMAC(peer), Dev: "flannel.1", Dst: netip.MustParseAddr(peerAddress),
+		State: "permanent", Flags: []string{"self"},
+	}}, "bridge fdb show")
+	values := map[string]string{
+		"net.ipv4.ip_forward": "1", "net.core.somaxconn": "4096", "net.bridge.bridge-nf-call-iptables": "1",
+	}
+	for _, dev := range []string{"all", "default", "lo", "eth0", "cni0", "flannel/1", "veth1"} {
+		values["net.ipv4.conf."+dev+".forwarding"] = "1"
+		values["net.ipv4.conf."+dev+".rp_filter"] = "0"
+		values["net.ipv4.conf."+dev+".accept_local"] = "0"
+		values["net.ipv4.conf."+dev+".send_redirects"] = "1"
+		values["net.ipv4.conf."+dev+".src_valid_mark"] = "0"
+	}
+	n.Sysctls = sysctls(values)
+	n.CNI = facts.ReadGroup(facts.CNI{Dir: "/etc/cni/net.d", Files: []facts.CNIFile{{
+		File: "/etc/cni/net.d/10-flannel.conflist", Source: "/etc/cni/net.d/10-flannel.conflist", Name: "cbr0",
+	}}}, "/etc/cni/net.d")
+	n.IPSet = facts.ReadGroup(facts.Listing{Format: "ipset-save"}, "ipset save")
+	n.KubeProxyConfig = facts.ReadGroup(facts.KubeProxyConfig{})
+}
+
+// connected is the kernel's own route to a device's network.
+func connected(dst, dev string) facts.Route {
+	r := route(dst, "0.0.0.0", dev)
+	r.Via, r.Protocol, r.Scope = netip.Addr{}, "kernel", "link"
+	return r
+}
+
+func setSysctl(n *facts.Node, name, value string) {
+	n.Sysctls.Value[name] = facts.Sysctl{Value: value, Source: facts.Source("sysctl " + name)}
+}
+
+func TestNodeIncidents(t *testing.T) {
+	tests := []struct {
+		name     string
+		change   func(*facts.Snapshot)
+		symptoms []string
+		want     [][]string
+	}{
+		{
+			name: "a restart of the network turned forwarding off",
+			change: func(s *facts.Snapshot) {
+				n1 := s.Nodes[0]
+				for name := range n1.Sysctls.Value {
+					if strings.HasSuffix(name, "forwarding") || name == "net.ipv4.ip_forward" {
+						setSysctl(n1, name, "0")
+					}
+				}
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"ip-forward-disabled", "network-unreachable"}},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			snapshot := healthy()
+			test.change(snapshot)
+			snapshot.Symptoms = test.symptoms
+			if diff := cmp.Diff(test.want, chains(diagnose(t, snapshot))); diff != "" {
+				t.Errorf("chains of the root causes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
