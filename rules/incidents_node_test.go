@@ -100,6 +100,41 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"network-unreachable"},
 			want:     [][]string{{"ip-forward-disabled", "network-unreachable"}},
 		},
+		{
+			name: "Docker sets the policy of FORWARD, and nothing accepts Pods",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + dockerForward + "COMMIT\n")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"forward-chain-drops", "network-unreachable"}},
+		},
+		{
+			name: "Docker sets the policy of FORWARD, and flannel accepts Pods",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + dockerForward +
+					"-A FORWARD -s 10.244.0.0/16 -j ACCEPT\n-A FORWARD -d 10.244.0.0/16 -j ACCEPT\nCOMMIT\n")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{},
+		},
+		{
+			name: "INPUT drops what it does not know, the overlay among it",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + "*filter\n:INPUT DROP [9:900]\n" +
+					"-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 6443 -j ACCEPT\nCOMMIT\n")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"overlay-port-blocked", "network-unreachable"}},
+		},
+		{
+			name: "INPUT drops what it does not know, and lets the overlay of the other nodes in",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + "*filter\n:INPUT DROP [9:900]\n" +
+					"-A INPUT -s 192.0.2.0/24 -p udp -m udp --dport 8472 -j ACCEPT\nCOMMIT\n")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -112,3 +147,15 @@ func TestNodeIncidents(t *testing.T) {
 		})
 	}
 }
+
+// dockerForward is the beginning of the filter table of a machine with Docker.
+const dockerForward = `*filter
+:FORWARD DROP [320:26880]
+:DOCKER-USER - [0:0]
+:DOCKER-ISOLATION-STAGE-1 - [0:0]
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-ISOLATION-STAGE-1
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A DOCKER-ISOLATION-STAGE-1 -j RETURN
+-A DOCKER-USER -j RETURN
+`
