@@ -135,6 +135,31 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"network-unreachable"},
 			want:     [][]string{},
 		},
+		{
+			name: "the way back to the other node is a second card, and the filter is strict",
+			change: func(s *facts.Snapshot) {
+				n1 := s.Nodes[0]
+				n1.Links.Value = append(n1.Links.Value, link("eth1", "", 1500))
+				n1.Addresses.Value = append(n1.Addresses.Value, permanent("eth1", "198.51.100.1/24"))
+				n1.Routes.Value = append(n1.Routes.Value, route("192.0.2.2/32", "198.51.100.254", "eth1"))
+				setSysctl(n1, "net.ipv4.conf.eth0.rp_filter", "1")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"rp-filter-drops", "network-unreachable"}},
+		},
+		{
+			name: "the way back to the other node is a second card, and the filter is loose",
+			change: func(s *facts.Snapshot) {
+				n1 := s.Nodes[0]
+				n1.Links.Value = append(n1.Links.Value, link("eth1", "", 1500))
+				n1.Addresses.Value = append(n1.Addresses.Value, permanent("eth1", "198.51.100.1/24"))
+				n1.Routes.Value = append(n1.Routes.Value, route("192.0.2.2/32", "198.51.100.254", "eth1"))
+				setSysctl(n1, "net.ipv4.conf.all.rp_filter", "1")
+				setSysctl(n1, "net.ipv4.conf.eth0.rp_filter", "2")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
