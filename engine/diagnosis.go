@@ -168,6 +168,9 @@ type FailedRule struct {
 	ID      string  `json:"id"`
 	Subject Subject `json:"subject"`
 	Error   string  `json:"error"`
+	// File and Line are where the rule stands, or where in it went wrong; 0: the file as a whole.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
 }
 
 // Symptom is what a person sees.

@@ -48,9 +48,9 @@ func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, erro
 	if err := l.checkImports(); err != nil {
 		return nil, err
 	}
-	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true)
-	if compiler.Compile(l.modules); compiler.Failed() {
-		return nil, ruleError("", compiler.Errors)
+	compiler, err := l.check()
+	if err != nil {
+		return nil, err
 	}
 	for _, rule := range l.Rules() {
 		query, err := rego.New(append(functionOptions(),
@@ -127,13 +127,8 @@ func (l *Library) reads(rule *Rule) map[string]bool {
 		}
 	}
 	visit(rule.module)
-	for _, need := range rule.Needs {
+	for _, need := range rule.declared() {
 		reads[strings.TrimPrefix(need, clusterPrefix)] = true
-	}
-	for _, group := range rule.NeedsAny {
-		for _, need := range group {
-			reads[strings.TrimPrefix(need, clusterPrefix)] = true
-		}
 	}
 	return reads
 }

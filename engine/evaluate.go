@@ -152,10 +152,15 @@ func (e *Engine) evaluate(ctx context.Context, in *incident, ev evaluation) (out
 		return outcome{}, context.Cause(ctx)
 	}
 	if err != nil {
+		failed := &FailedRule{ID: ev.rule.ID, Subject: ev.subject(), Error: err.Error(), File: ev.rule.File}
 		if limited.Err() != nil {
-			err = context.Cause(limited)
+			failed.Error = context.Cause(limited).Error()
+			if at, ok := ev.rule.watch(ctx, input); ok {
+				failed.File, failed.Line = at.file, at.row
+				failed.Error += fmt.Sprintf(": most of it in %s:%d; go through fewer members there, or compare by a key instead of each with each", at.file, at.row)
+			}
 		}
-		return outcome{failed: &FailedRule{ID: ev.rule.ID, Subject: ev.subject(), Error: err.Error()}}, nil
+		return outcome{failed: failed}, nil
 	}
 	return ev.outcome(in, answer), nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -17,6 +18,8 @@ type function struct {
 	description string
 	args        []types.NamedType
 	result      string
+	// answer is a value of the type that ask gives: what rules may ask of it is checked. nil: anything.
+	answer any
 	// ask answers for the incident at hand; arguments are decoded from JSON, the answer is encoded to it.
 	ask func(in *incident, args []any) (any, error)
 }
@@ -28,6 +31,7 @@ var functions = []function{
 		description: "What a node's netfilter and IPVS hold of kube-proxy's work: which backends were read, which hold Service rules, and the evidence.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
 		result:      "object: known, unknown (groups of facts), modes ({mode, evidence}), detached (what is there but never reached)",
+		answer:      kubeProxyRulesAnswer{},
 		ask:         askKubeProxyRules,
 	},
 	{
@@ -35,6 +39,7 @@ var functions = []function{
 		description: "Every Service port of the cluster against the rules of a node: how many of them have a rule, the first that have none, up to three translations in full, and what has rules that packets do not come to.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
 		result:      "object: total, present, missing ({service, address, port, source}), examples ({service, way, endpoints, evidence}), astray ({service, address, port, detail, evidence}), unhooked (base chains that do not lead to the rules)",
+		answer:      serviceRulesAnswer{},
 		ask:         askServiceRules,
 	},
 	{
@@ -42,6 +47,7 @@ var functions = []function{
 		description: "The way of a packet to an address and port through a node's Service rules: status, hops with rule and line, and endpoints.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "address", Type: types.S}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},
 		result:      "object: status, detail, endpoints, evidence",
+		answer:      servicePathAnswer{},
 		ask:         askServicePath,
 	},
 	{
@@ -49,6 +55,7 @@ var functions = []function{
 		description: "The rules of one netfilter chain of a node, at most 200 for each backend that has it.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "family", Type: types.S}, {Name: "table", Type: types.S}, {Name: "chain", Type: types.S}},
 		result:      "array: {backend, rule, source}",
+		answer:      []ruleAnswer{},
 		ask:         askChain,
 	},
 	{
@@ -56,6 +63,7 @@ var functions = []function{
 		description: "The rules of a node that clamp the MSS of TCP (target TCPMSS), and whether all that it forwards comes by them.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
 		result:      "array: {backend, rule, source, set_mss, always}",
+		answer:      []mssClampAnswer{},
 		ask:         askMSSClamps,
 	},
 	{
@@ -63,6 +71,7 @@ var functions = []function{
 		description: "The route that a node's policy rules and tables give for a destination address, without marks and source.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "address", Type: types.S}},
 		result:      "object: status (\"route\", \"none\", \"unknown\"), route, detail",
+		answer:      routeAnswer{},
 		ask:         askRoute,
 	},
 	{
@@ -84,6 +93,7 @@ var functions = []function{
 		description: "The running Pods that NetworkPolicies keep from a port of all of these addresses, by the policies that deny.",
 		args:        []types.NamedType{{Name: "addresses", Type: types.NewArray(nil, types.S)}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},
 		result:      "object: asked, allowed, unknown, missing, denied ({policies, direction, reason, unmet, count, pods, nodes})",
+		answer:      deniedPodsAnswer{},
 		ask:         askDeniedPods,
 	},
 }
@@ -102,7 +112,16 @@ func (f function) signature() *types.Function {
 	for i := range f.args {
 		args[i] = types.Named(f.args[i].Name, f.args[i].Type)
 	}
-	return types.NewFunction(args, types.Named("answer", types.A).Description(f.result))
+	answer := f.answerShape(newShapes(nil)).regoType()
+	return types.NewFunction(args, types.Named("answer", answer).Description(f.result))
+}
+
+// answerShape is what the function gives.
+func (f function) answerShape(s *shapes) *shape {
+	if f.answer == nil {
+		return s.any
+	}
+	return s.of(reflect.TypeOf(f.answer))
 }
 
 func (f function) regoFunction() *rego.Function {

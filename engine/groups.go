@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -51,6 +53,9 @@ var collectCommands = map[string]string{
 	"cluster.events":          "kubectl get events -A -o json",
 	"cluster.namespaces":      "kubectl get namespaces -o json",
 }
+
+// groupNames are all groups, as rules write them in needs.
+func groupNames() []string { return slices.Sorted(maps.Keys(collectCommands)) }
 
 func knownGroup(name string) bool {
 	_, ok := collectCommands[name]

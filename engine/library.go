@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -19,11 +18,13 @@ type Library struct {
 	rules   []*Rule
 	modules map[string]*ast.Module
 	seen    map[string]*Rule
+	// custom are the files that are not built in.
+	custom map[string]bool
 }
 
 // Load reads the built-in rules.
 func Load(builtin fs.FS) (*Library, error) {
-	l := &Library{modules: map[string]*ast.Module{}, seen: map[string]*Rule{}}
+	l := &Library{modules: map[string]*ast.Module{}, seen: map[string]*Rule{}, custom: map[string]bool{}}
 	return l, l.add(builtin, "", false)
 }
 
@@ -87,13 +88,14 @@ func (l *Library) addFile(folder fs.FS, name, file string, custom bool) error {
 		return err
 	}
 	l.modules[file] = module
+	l.custom[file] = custom
 	if rule == nil {
 		return nil
 	}
 	rule.Custom = custom
 	if other, ok := l.seen[rule.ID]; ok {
 		if other.Custom || !custom {
-			return &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its id %q is that of %s too", rule.ID, other.File)}
+			return &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its id %q is that of %s too: give one of them another", rule.ID, other.File)}
 		}
 		rule.Overrides = true
 		delete(l.modules, other.File)
@@ -101,30 +103,10 @@ func (l *Library) addFile(folder fs.FS, name, file string, custom bool) error {
 	}
 	for _, other := range l.rules {
 		if other.Package == rule.Package {
-			return &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package %s is that of %s too", rule.Package, other.File)}
+			return &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package %s is that of %s too: write `package %s%s`", rule.Package, other.File, rulesPackage, packageOf(packageAnnotations(module)))}
 		}
 	}
 	l.seen[rule.ID] = rule
 	l.rules = append(l.rules, rule)
 	return nil
-}
-
-// ruleError makes the first of OPA's errors a RuleError with its place.
-func ruleError(file string, err error) error {
-	var list ast.Errors
-	if !errors.As(err, &list) || len(list) == 0 {
-		return &RuleError{File: file, Problem: err.Error()}
-	}
-	first := list[0]
-	e := &RuleError{File: file, Problem: first.Message}
-	if first.Location != nil {
-		e.Line = first.Location.Row
-		if first.Location.File != "" {
-			e.File = first.Location.File
-		}
-	}
-	if len(list) > 1 {
-		e.Problem += fmt.Sprintf(" (and %d more errors)", len(list)-1)
-	}
-	return e
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,9 @@ type Rule struct {
 	// must be there whole.
 	Needs    []string   `json:"needs"`
 	NeedsAny [][]string `json:"needs_any,omitempty"`
+	// Optional are groups that the rule also reads and can do without: where one that is missing would have mattered, the
+	// rule says so in unexamined.
+	Optional []string `json:"optional,omitempty"`
 	// Explains are symptoms; Causes are ids of rules whose faults follow from this one's.
 	Explains []string `json:"explains"`
 	Causes   []string `json:"causes"`
@@ -92,12 +96,12 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 	annotations := packageAnnotations(module)
 	if !strings.HasPrefix(name, rulesPackage) {
 		if annotations != nil && annotations.Custom["id"] != nil {
-			return nil, &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package is %s: a rule's package begins with %s", name, rulesPackage)}
+			return nil, &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package is %s, and a rule's package begins with %[2]s: write `package %[2]s%[3]s`", name, rulesPackage, packageOf(annotations))}
 		}
 		return nil, nil
 	}
 	if annotations == nil {
-		return nil, &RuleError{file, module.Package.Location.Row, "no METADATA above its package: write `# METADATA` with title, description and custom.id, category, scope, severity, explains"}
+		return nil, &RuleError{file, module.Package.Location.Row, "no METADATA above its package: write the lines `# METADATA`, `# title: …`, `# description: …`, `# custom:` with id, category, scope, severity, needs and explains (netcause rules new ID writes them)"}
 	}
 	r := &Rule{
 		Title:       strings.TrimSpace(annotations.Title),
@@ -110,6 +114,10 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 	for _, resource := range annotations.RelatedResources {
 		r.Sources = append(r.Sources, resource.Ref.String())
 	}
+	line := annotations.Location.Row
+	if problem := customProblem(annotations.Custom); problem != "" {
+		return nil, &RuleError{file, line, "METADATA: " + problem}
+	}
 	var custom struct {
 		ID       string     `json:"id"`
 		Category string     `json:"category"`
@@ -117,6 +125,7 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 		Scope    Scope      `json:"scope"`
 		Needs    []string   `json:"needs"`
 		NeedsAny [][]string `json:"needs_any"`
+		Optional []string   `json:"optional"`
 		Explains []string   `json:"explains"`
 		Causes   []string   `json:"causes"`
 		RuledOut string     `json:"ruled_out"`
@@ -125,13 +134,12 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &custom)
 	}
-	line := annotations.Location.Row
 	if err != nil {
 		return nil, &RuleError{file, line, "METADATA custom: " + err.Error()}
 	}
 	r.ID, r.Category, r.Severity, r.Scope = custom.ID, custom.Category, custom.Severity, custom.Scope
 	r.Needs, r.Explains, r.Causes = nonNil(custom.Needs), nonNil(custom.Explains), nonNil(custom.Causes)
-	r.NeedsAny = custom.NeedsAny
+	r.NeedsAny, r.Optional = custom.NeedsAny, custom.Optional
 	r.RuledOut = custom.RuledOut
 	if problem := r.problem(); problem != "" {
 		return nil, &RuleError{file, line, "METADATA: " + problem}
@@ -163,15 +171,46 @@ func (r *Rule) problem() string {
 	}
 	for _, symptom := range r.Explains {
 		if _, ok := Symptoms[symptom]; !ok {
-			return fmt.Sprintf("custom.explains names %q, which is no symptom", symptom)
+			return fmt.Sprintf("custom.explains names %q, which is no symptom: it is one of %s", symptom, strings.Join(slices.Sorted(maps.Keys(Symptoms)), ", "))
 		}
 	}
-	for _, need := range slices.Concat(append([][]string{r.Needs}, r.NeedsAny...)...) {
+	for _, need := range r.declared() {
 		if !knownGroup(need) {
-			return fmt.Sprintf("custom.needs names %q, which is no group of facts", need)
+			return fmt.Sprintf("custom.needs names %q, which is no group of facts%s", need, didYouMean(need, groupNames()))
 		}
 	}
 	return ""
+}
+
+// declared are the groups that the METADATA names as read.
+func (r *Rule) declared() []string {
+	return slices.Concat(append([][]string{r.Needs, r.Optional}, r.NeedsAny...)...)
+}
+
+// customFields are the fields of METADATA's custom. A site may have others of its own.
+var customFields = []string{"id", "category", "scope", "severity", "needs", "needs_any", "optional", "explains", "causes", "ruled_out"}
+
+// customProblem finds fields that are missing as a whole or misspelt.
+func customProblem(custom map[string]any) string {
+	if len(custom) == 0 {
+		return "custom is missing: write `# custom:` and below it, two blanks further in, id, category, scope, severity, needs and explains"
+	}
+	for _, name := range slices.Sorted(maps.Keys(custom)) {
+		if slices.Contains(customFields, name) {
+			continue
+		}
+		if meant := nearest(name, customFields); meant != "" && custom[meant] == nil {
+			return fmt.Sprintf("custom.%s is no field: did you mean %q?", name, meant)
+		}
+	}
+	return ""
+}
+
+// packageOf is the end of the package that a rule's METADATA makes right.
+func packageOf(annotations *ast.Annotations) string {
+	category, _ := annotations.Custom["category"].(string)
+	id, _ := annotations.Custom["id"].(string)
+	return strings.ReplaceAll(category+"."+id, "-", "_")
 }
 
 func packageAnnotations(module *ast.Module) *ast.Annotations {
