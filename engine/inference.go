@@ -22,6 +22,8 @@ type inference struct {
 	known   map[string]*shape // by path and arguments
 	// reads are the groups of facts, with where each is read first.
 	reads map[string]*ast.Location
+	// calls are the built-in functions of netcause that are called.
+	calls map[string]bool
 	// sound and wrong are the places where a field is asked for. A function that is called with several shapes is wrong
 	// only where none of them has it.
 	sound map[place]bool
@@ -43,7 +45,7 @@ type mistake struct {
 func newInference(in *inputShapes, scope Scope, rules map[string][]*ast.Rule, results map[string]*shape) *inference {
 	return &inference{
 		in: in, input: in.byScope[scope], rules: rules, results: results,
-		known: map[string]*shape{}, reads: map[string]*ast.Location{}, sound: map[place]bool{}, wrong: map[place]mistake{},
+		known: map[string]*shape{}, reads: map[string]*ast.Location{}, calls: map[string]bool{}, sound: map[place]bool{}, wrong: map[place]mistake{},
 	}
 }
 
@@ -281,6 +283,9 @@ func (b *body) arity(name string) int {
 func (b *body) apply(name string, operands []*ast.Term, args []*shape, at *ast.Location) *shape {
 	if rules := b.rules[name]; len(rules) > 0 {
 		return b.call(name, args[:min(len(args), len(rules[0].Head.Args))])
+	}
+	if strings.HasPrefix(name, "netcause.") {
+		b.calls[name] = true
 	}
 	switch name {
 	case "array.concat":

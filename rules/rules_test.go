@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/tester"
 
 	"github.com/netcause/netcause/engine"
+	"github.com/netcause/netcause/engine/lint"
 	"github.com/netcause/netcause/rules"
 )
 
@@ -94,34 +96,76 @@ func TestRego(t *testing.T) {
 	}
 }
 
-// A rule without a test of what it finds, and of what looks like it and is not, is not done.
-func TestEveryRuleIsTested(t *testing.T) {
+// Nothing is remarked at a rule of the library: it declares what it reads, names the pages that it was written from, has
+// evidence and a fix, and a test of what it finds and of what looks like it and is not. With -update, groups that a rule
+// reads and does not declare are written as optional: whether it can do without them is for its author to see.
+func TestLint(t *testing.T) {
+	l := library(t)
+	reviews, err := l.Review(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		for _, review := range reviews {
+			writeOptional(t, review)
+		}
+		return
+	}
 	tests := map[string][]string{} // package of a rule -> names of its tests
 	for _, module := range modules(t) {
-		tested, isTest := strings.CutSuffix(strings.TrimPrefix(module.Package.Path.String(), "data."), "_test")
-		if !isTest {
-			continue
-		}
-		for _, rule := range module.Rules {
-			tests[tested] = append(tests[tested], string(rule.Head.Name))
-		}
-	}
-	for _, rule := range library(t).Rules() {
-		for _, prefix := range []string{"test_found_", "test_ruled_out_"} {
-			if !hasPrefix(tests[rule.Package], prefix) {
-				t.Errorf("%s: no test named %s… in package %s_test", rule.File, prefix, rule.Package)
+		if tested, isTest := strings.CutSuffix(strings.TrimPrefix(module.Package.Path.String(), "data."), "_test"); isTest {
+			for _, rule := range module.Rules {
+				tests[tested] = append(tests[tested], string(rule.Head.Name))
 			}
 		}
 	}
+	var ids []string
+	for _, review := range reviews {
+		ids = append(ids, review.ID)
+	}
+	remarks, err := lint.Rules(t.Context(), reviews, ids, tests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, remark := range remarks {
+		t.Error(remark)
+	}
 }
 
-func hasPrefix(names []string, prefix string) bool {
-	for _, name := range names {
-		if strings.HasPrefix(name, prefix) {
-			return true
+// writeOptional adds what a rule reads and does not declare to its METADATA.
+func writeOptional(t *testing.T, review engine.Review) {
+	t.Helper()
+	optional := slices.Clone(review.Optional)
+	for _, reading := range review.Reads {
+		if !reading.Declared {
+			optional = append(optional, reading.Group)
 		}
 	}
-	return false
+	if len(optional) == len(review.Optional) {
+		return
+	}
+	slices.Sort(optional)
+	text, err := os.ReadFile(review.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool { return strings.HasPrefix(line, "#   optional:") })
+	i := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "#   explains:") })
+	lines = slices.Insert(lines, i, "#   optional: ["+strings.Join(optional, ", ")+"]")
+	if err := os.WriteFile(review.File, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What rules and the library ask of facts and of answers is what these have.
+func TestRulesAskForWhatThereIs(t *testing.T) {
+	mistakes, err := library(t).Mistakes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mistake := range mistakes {
+		t.Error(mistake)
+	}
 }
 
 // Where a rule stands follows from its id and its category.
@@ -135,29 +179,6 @@ func TestRulesStandWhereTheirNamesSay(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, place{rule.File, rule.Package}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", rule.ID, diff)
-		}
-	}
-}
-
-// Every rule names the pages that it was written from, and what it says that it causes is there.
-func TestMetadataIsComplete(t *testing.T) {
-	l := library(t)
-	for _, rule := range l.Rules() {
-		if len(rule.Sources) == 0 {
-			t.Errorf("%s: no related_resources", rule.File)
-		}
-		for _, source := range rule.Sources {
-			if !strings.HasPrefix(source, "https://") {
-				t.Errorf("%s: %q is no address of a page", rule.File, source)
-			}
-		}
-		if len(rule.Explains) == 0 {
-			t.Errorf("%s: it explains no symptom", rule.File)
-		}
-		for _, id := range rule.Causes {
-			if _, ok := l.Rule(id); !ok {
-				t.Errorf("%s: it causes %q, which is no rule", rule.File, id)
-			}
 		}
 	}
 }

@@ -133,6 +133,7 @@ func showRule(w io.Writer, rule *engine.Rule) error {
 		{"severity", []string{string(rule.Severity)}},
 		{"scope", []string{string(rule.Scope)}},
 		{"needs", needs},
+		{"optional", rule.Optional},
 		{"explains", rule.Explains},
 		{"causes", rule.Causes},
 		{"sources", rule.Sources},

@@ -14,6 +14,7 @@
 #   scope: node
 #   severity: critical
 #   needs_any: [[cluster.daemonsets, cluster.pods, cluster.nodes], [processes]]
+#   optional: [cluster.configmaps]
 #   explains: [service-unreachable, dns-failure]
 #   causes: [service-rules-missing-on-node]
 package netcause.rules.cni.kube_proxy_not_running_on_node

@@ -15,6 +15,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [addresses, config_files]
+#   optional: [cluster.nodes, cluster.pods, links, processes, routes]
 #   explains: [network-unreachable, service-unreachable]
 #   causes: [tunnel-source-not-node-address]
 package netcause.rules.cni.node_static_and_dhcp_address

@@ -14,6 +14,7 @@
 #   scope: node
 #   severity: critical
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables], [ipvs]]
+#   optional: [cluster.configmaps, cluster.daemonsets, cluster.nodes, cluster.pods, processes]
 #   explains: [service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.cni.service_rules_missing_on_node

@@ -17,6 +17,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [cluster.nodes]
+#   optional: [addresses, cluster.pods, fdb, links, processes, routes]
 #   explains: [network-unreachable, service-unreachable]
 #   causes: []
 package netcause.rules.cni.tunnel_source_not_node_address

@@ -12,6 +12,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [cluster.pods, cluster.networkpolicies, cluster.services, cluster.endpointslices, cluster.namespaces]
+#   optional: [cluster.daemonsets, cluster.nodes]
 #   explains: [dns-failure]
 #   causes: []
 package netcause.rules.dns_failure.network_policy_blocks_dns

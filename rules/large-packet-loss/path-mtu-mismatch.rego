@@ -18,6 +18,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [links, routes, addresses]
+#   optional: [cluster.daemonsets, cluster.nodes, namespaces, processes]
 #   explains: [large-packet-loss, slow-connections]
 #   causes: []
 package netcause.rules.large_packet_loss.path_mtu_mismatch

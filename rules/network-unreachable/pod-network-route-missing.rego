@@ -14,6 +14,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [routes, cluster.nodes]
+#   optional: [cluster.pods, processes]
 #   explains: [network-unreachable, service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.network_unreachable.pod_network_route_missing
