@@ -21,6 +21,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [routes, cluster.nodes]
+#   optional: [cluster.daemonsets, cluster.pods, flannel_subnet_env, kube_proxy_config, links, processes]
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables]]
 #   explains: [network-unreachable, service-unreachable]
 #   causes: []

@@ -17,6 +17,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [sysctls]
+#   optional: [addresses, cluster.daemonsets, cluster.nodes, cluster.pods, cni, links, processes, routes]
 #   explains: [network-unreachable, service-unreachable, egress-failure]
 #   causes: []
 package netcause.rules.network_unreachable.ip_forward_disabled
