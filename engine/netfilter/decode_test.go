@@ -101,11 +101,11 @@ func TestDecodeIPTables(t *testing.T) {
 			},
 		},
 		{
-			`-A C -p tcp -m tcp --tcp-flags SYN,RST SYN -m limit --limit 5/min --limit-burst 7 -m u32 --u32 "0 & 1 = 2" -j TCPMSS --set-mss 1360`,
+			`-A C -p tcp -m tcp --tcp-flags SYN,RST SYN -m limit --limit 5/min --limit-burst 7 -m bpf --bytecode "1,6 0 0 0" -j TCPMSS --set-mss 1360`,
 			Spec{
 				Protocol: names("tcp"), TCPFlags: names("SYN,RST SYN"),
 				Matches:     []string{`-m limit --limit 5/min --limit-burst 7`},
-				NotModelled: []string{`-m u32 --u32 "0 & 1 = 2"`},
+				NotModelled: []string{`-m bpf --bytecode "1,6 0 0 0"`},
 				Target:      Target{Kind: TargetExtension, Name: "TCPMSS", Options: "--set-mss 1360", SetMSS: 1360},
 			},
 		},

@@ -177,7 +177,10 @@ func (g *grammar) protoMatches(proto string) []string {
 
 func (g *grammar) anyMatch(hook string) string {
 	n := g.not(0.2)
-	switch g.IntN(17) {
+	switch g.IntN(18) {
+	case 17:
+		return "-m u32 " + n + "--u32 \"" + g.pick("0>>22&0x3C@0&0xFFFF=80,1000:9000", "6&0xFF=17", "16&0xFFFF0000=0x0a020000", "0&0xFFFF=0:60", "8>>24=64 && 6&0xFF=6",
+			"0>>22&0x3C@12&0x00FF0000=0x20000", "6&0xFF=1 && 0>>22&0x3C@0>>16=0x800", "0>>22&0x3C@0>>16=20000:65535", "20&0xFFFF=53 && 100=0") + "\""
 	case 0:
 		return "-m mark " + n + "--mark " + g.mark()
 	case 1:

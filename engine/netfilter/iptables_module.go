@@ -18,7 +18,7 @@ func (o *moduleOption) value() string { return strings.Join(o.values, " ") }
 // what it does not understand.
 var modules = map[string]func(o *moduleOption, quote string) (matcher, bool){
 	"conntrack": conntrackModule, "physdev": physdevModule, "length": lengthModule, "ttl": ttlModule, "hl": ttlModule,
-	"icmp": icmpModule, "icmp6": icmpModule, "iprange": iprangeModule, "owner": ownerModule,
+	"icmp": icmpModule, "icmp6": icmpModule, "iprange": iprangeModule, "owner": ownerModule, "u32": u32Module,
 }
 
 // momentModules match by what neither rules nor packets show: rates, clients, time, parts of the frame and of the
@@ -27,6 +27,7 @@ var momentModules = map[string]bool{
 	"limit": true, "hashlimit": true, "rpfilter": true, "connlimit": true, "connbytes": true, "quota": true, "time": true,
 	"policy": true, "tos": true, "dscp": true, "ecn": true, "mac": true, "pkttype": true, "realm": true, "devgroup": true,
 	"cpu": true, "rateest": true, "tcpmss": true, "socket": true, "cgroup": true, "string": true, "esp": true, "ah": true,
+	"rt": true, "frag": true, "hbh": true, "dst": true, "mh": true, "ipv6header": true, "eui64": true,
 }
 
 // spanned says whether a module is read as a whole.

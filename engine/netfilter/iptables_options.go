@@ -189,7 +189,7 @@ func moduleKnown(s string) bool {
 // packet goes no further.
 func extension(name string) (known, terminates bool) {
 	switch name {
-	case "ACCEPT", "DROP", "RETURN", "DNAT", "SNAT", "REDIRECT", "MASQUERADE", "REJECT", "NETMAP":
+	case "ACCEPT", "DROP", "RETURN", "DNAT", "SNAT", "REDIRECT", "MASQUERADE", "REJECT", "NETMAP", "TPROXY":
 		return true, true
 	case "MARK", "CONNMARK", "LOG", "NFLOG", "ULOG", "TCPMSS", "NOTRACK", "CT", "SET", "CHECKSUM", "DSCP", "TOS",
 		"CLASSIFY", "TRACE", "TTL", "HL", "SECMARK", "CONNSECMARK", "AUDIT", "TCPOPTSTRIP", "ECN", "IDLETIMER",

@@ -143,7 +143,13 @@ func (d *nftDecoder) statement() bool {
 			return d.expression()
 		}
 		return d.fib()
-	case "ip", "ip6", "meta", "udp", "sctp", "dccp", "th", "numgen", "symhash", "jhash", "icmp", "icmpv6", "ether":
+	case "udp":
+		if d.starts("udp", "checksum", "set") { // of a packet whose sum the card was to fill in
+			d.i++
+			return true
+		}
+		return d.expression()
+	case "ip", "ip6", "meta", "sctp", "dccp", "th", "numgen", "symhash", "jhash", "icmp", "icmpv6", "ether":
 		return d.expression()
 	case "pkttype":
 		from := d.i

@@ -16,7 +16,7 @@ type Packet struct {
 	// ICMPType and ICMPCode of a packet of ICMP are known also when zero (echo reply); -1 is not known.
 	ICMPType, ICMPCode int
 	TCPFlags           TCPFlags
-	// Length is that of the whole packet in bytes, with its IP header.
+	// Length is that of the whole packet in bytes, with its IP header, which has no options.
 	Length, TTL int
 	// Iif and Oif are the interfaces by which it came and will leave. A packet has no Oif at PREROUTING and INPUT and
 	// no Iif at OUTPUT; what stands here then does not count.

@@ -30,6 +30,7 @@ const (
 	actSetTTL
 	actNAT
 	actLookup // nft's vmap
+	actTProxy
 	actUnknown
 )
 

@@ -116,15 +116,15 @@ func TestServicePathIPTables(t *testing.T) {
 				"[10.1.0.2:8080 0.75 KUBE-SVC-A:25 KUBE-SEP-2:29]", "",
 		},
 		{
-			"unknown match before", natTable("-A PREROUTING -d 10.96.0.0/16 -m u32 --u32 0 -j ACCEPT\n"+bothBases, ""), "10.96.0.9:80", nil,
-			"unknown PREROUTING:15", "(-m u32 --u32 0)",
+			"unknown match before", natTable("-A PREROUTING -d 10.96.0.0/16 -m bpf --bytecode 0 -j ACCEPT\n"+bothBases, ""), "10.96.0.9:80", nil,
+			"unknown PREROUTING:15", "(-m bpf --bytecode 0)",
 		},
 		{
-			"unknown match that decides nothing", natTable("-A PREROUTING -m u32 --u32 0 -j MARK --set-mark 1\n"+bothBases, ""),
+			"unknown match that decides nothing", natTable("-A PREROUTING -m bpf --bytecode 0 -j MARK --set-mark 1\n"+bothBases, ""),
 			"10.96.0.7:80", nil, "no-rule", "",
 		},
 		{
-			"unknown match on another destination", natTable("-A PREROUTING -d 10.97.0.0/16 -m u32 --u32 0 -j ACCEPT\n"+bothBases, ""),
+			"unknown match on another destination", natTable("-A PREROUTING -d 10.97.0.0/16 -m bpf --bytecode 0 -j ACCEPT\n"+bothBases, ""),
 			"10.96.0.7:80", nil, "no-rule", "",
 		},
 		{"unknown target", natTable("-A PREROUTING -j FOO\n"+bothBases, ""), "10.96.0.7:80", nil, "unknown PREROUTING:15", "FOO"},

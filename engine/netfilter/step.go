@@ -168,6 +168,8 @@ func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
 			return m.natLookUp(w, v, a.nat, hop)
 		}
 		return m.translate(w, a.nat, a.nat.dests, hop)
+	case actTProxy:
+		return m.tproxy(w, a, hop)
 	}
 	if a.kind != actContinue {
 		w.by(hop)
@@ -252,4 +254,24 @@ func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf
 		}
 	}
 	return m.join(ways, ended)
+}
+
+// tproxy gives the packet to a local socket, whatever its destination, or drops it where none takes it (tproxy_tg4,
+// net/netfilter/xt_TPROXY.c).
+func (m *traversal) tproxy(w *way, a *action, hop Hop) []*leaf {
+	w.by(hop)
+	taken, dropped := *w, *w
+	taken.facts = &assumption{a.name, true, w.facts}
+	a.mark.apply(&taken.pkt)
+	taken.in, taken.op = false, 0
+	with := branch{way: taken, weight: 0.5, when: a.name}
+	switch w.facts.about(a.name) {
+	case yes:
+		*w = taken
+		return nil
+	case no:
+		return m.end(w, VerdictDrop)
+	}
+	without := branch{way: dropped, weight: 0.5, when: "no transparent socket takes it"}
+	return m.join([]branch{with, without}, [][]*leaf{m.follow(w, &with), m.end(&dropped, VerdictDrop)})
 }

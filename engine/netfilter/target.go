@@ -33,6 +33,8 @@ func (t *Target) action() *action {
 			return unknown
 		}
 		return &action{kind: actMark, mark: c}
+	case "TPROXY":
+		return tproxyTarget(t.Options, unknown)
 	case "TTL", "HL":
 		c, ok := ttlTarget(t.Options)
 		if !ok {
@@ -50,6 +52,35 @@ func (t *Target) action() *action {
 		return &action{kind: actNothing}
 	}
 	return unknown
+}
+
+// tproxyTarget reads where TPROXY looks for a socket, and the mark that it sets.
+func tproxyTarget(options string, unknown *action) *action {
+	a := &action{kind: actTProxy, mark: markChange{ofMark: ^uint32(0)}}
+	words := strings.Fields(options)
+	addr, port := "any address", ""
+	for i := 0; i+1 < len(words); i += 2 {
+		switch words[i] {
+		case "--on-port":
+			port = words[i+1]
+		case "--on-ip":
+			addr = words[i+1]
+		case "--tproxy-mark":
+			m, ok := markMatch(words[i+1], false)
+			if !ok {
+				return unknown
+			}
+			a.mark.and(^m.Mask) // (mark & ~mask) ^ value, as MARK's xset
+			a.mark.xor(m.Value)
+		default:
+			return unknown
+		}
+	}
+	if port == "" || len(words)%2 != 0 {
+		return unknown
+	}
+	a.name = "a transparent socket takes it, as one listening at " + addr + " port " + port + " does"
+	return a
 }
 
 // natTarget reads the options of iptables' NAT targets.
