@@ -8,13 +8,17 @@ type branch struct {
 	way    way
 	weight float64
 	when   string
+	// given is the share among packets for which when holds, where chance decides too; vague is that it is not known.
+	given float64
+	vague bool
 	// begin is the base chain to enter first.
 	begin *base
 }
 
 func (m *traversal) follow(w *way, b *branch) []*leaf {
 	next := b.way
-	next.forks = w.forks + 1
+	next.forks, next.chances = w.forks, w.chances
+	next.parted(b.when)
 	if b.begin != nil {
 		if out := m.start(&next, *b.begin); out != nil {
 			return out
@@ -23,10 +27,29 @@ func (m *traversal) follow(w *way, b *branch) []*leaf {
 	return m.run(next)
 }
 
+// parted counts a fork.
+func (w *way) parted(when string) {
+	if when != "" {
+		w.forks++
+	} else {
+		w.chances++
+	}
+}
+
 // leaf is where a way ends. Its probability and conditions are those from the fork at hand on.
 type leaf struct {
 	Outcome
 	when *condition
+	// given is the share among packets for which the conditions hold; vague is that a listing does not show it.
+	given float64
+	vague bool
+	// path is the rules by which it came to the one that decided, without chains that returned.
+	path *hopList
+	// accepted says that a rule did so; notracked is the path to the rule that kept it from conntrack.
+	accepted  bool
+	notracked *hopList
+	// services is of a walk that asks for destinations alone.
+	services bool
 }
 
 // condition is a list, the first fork first.
@@ -47,7 +70,8 @@ func (c *condition) same(d *condition) bool {
 	return c == d
 }
 
-// maxCompared bounds the outcomes that are compared with each other. Longer lists are taken to differ.
+// maxCompared bounds the outcomes that are compared with each other. Longer lists are taken to differ unless they are the
+// same in the same order.
 const maxCompared = 64
 
 // part follows all branches and joins their outcomes.
@@ -74,9 +98,17 @@ func (m *traversal) join(branches []branch, ended [][]*leaf) []*leaf {
 	out := make([]*leaf, 0, total)
 	for i, got := range ended {
 		for _, l := range got {
-			l.Probability *= branches[i].weight
-			if branches[i].when != "" {
-				l.when = &condition{branches[i].when, l.when}
+			b := &branches[i]
+			l.Probability *= b.weight
+			l.vague = l.vague || b.vague
+			switch {
+			case b.when == "":
+				l.given *= b.weight
+			case b.given > 0:
+				l.given *= b.given
+			}
+			if b.when != "" {
+				l.when = &condition{b.when, l.when}
 			}
 			out = append(out, l)
 		}
@@ -100,8 +132,17 @@ func (m *traversal) blind(w *way, match, miss way, hop Hop, quote string) []*lea
 
 // sameLeaves says whether two lists have the same effects, conditions and probabilities, whatever the order and rules.
 func sameLeaves(a, b []*leaf) bool {
-	if len(a) != len(b) || len(a) > maxCompared {
+	if len(a) != len(b) {
 		return false
+	}
+	aligned := true
+	for i := range a {
+		if aligned = a[i].same(b[i]) && math.Abs(a[i].Probability-b[i].Probability) < epsilon; !aligned {
+			break
+		}
+	}
+	if aligned || len(a) > maxCompared {
+		return aligned
 	}
 	var used [maxCompared]bool
 next:
@@ -118,6 +159,10 @@ next:
 }
 
 func (l *leaf) same(k *leaf) bool {
+	if l.services {
+		return l.Verdict == k.Verdict && l.NAT.Kind == k.NAT.Kind && l.NAT.NewDst == k.NAT.NewDst && l.Reason == k.Reason &&
+			l.accepted == k.accepted && (l.notracked == nil) == (k.notracked == nil) && l.when.same(k.when)
+	}
 	return l.Verdict == k.Verdict && l.Masquerade == k.Masquerade && l.Reason == k.Reason && l.RejectWith == k.RejectWith &&
 		l.Packet == k.Packet && l.NAT == k.NAT && l.when.same(k.when)
 }
@@ -133,6 +178,8 @@ next:
 		for _, k := range out {
 			if k.same(l) {
 				k.Probability += l.Probability
+				k.given += l.given
+				k.vague = k.vague || l.vague
 				continue next
 			}
 		}

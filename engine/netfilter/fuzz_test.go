@@ -89,8 +89,7 @@ func FuzzDecodeNFT(f *testing.F) {
 	f.Add(`update @affinity-x { ip saddr timeout 3h } xt target "DNAT" # xt_comment ct state new tcp option maxseg size set rt mtu`)
 	f.Fuzz(func(t *testing.T, text string) {
 		compileNFT(text, true)
-		s := decodeNFT(text)
-		s.match(&packet{dst: netip.MustParseAddr("10.96.0.1"), proto: "tcp", port: 80}, func(SetMatch) truth { return maybe })
+		decodeNFT(text)
 	})
 }
 
@@ -100,8 +99,7 @@ func FuzzDecodeIPTables(f *testing.F) {
 	f.Add(`-A C -m limit --limit 1/s -m set ! --match-set S src -j DNAT --to-destination [::1]:80 --random`)
 	f.Fuzz(func(t *testing.T, text string) {
 		compileIPTables(text)
-		s := decodeIPTables(text)
-		s.match(&packet{dst: netip.MustParseAddr("10.96.0.1"), proto: "tcp", port: 80}, func(SetMatch) truth { return maybe })
+		decodeIPTables(text)
 	})
 }
 

@@ -62,8 +62,8 @@ func TestIPSet(t *testing.T) {
 		"--match-set iface src,src":                          "drop",
 		"--match-set macs src":                               "drop accept",
 		"--match-set missing src":                            "unknown",
-		"--match-set ports dst -m bpf --bytecode \"0\"":           "unknown",
-		"--match-set hosts dst -m bpf --bytecode \"0\"":           "accept",
+		"--match-set ports dst -m bpf --bytecode \"0\"":      "unknown",
+		"--match-set hosts dst -m bpf --bytecode \"0\"":      "accept",
 		"! --match-set nets src ! --update-counters":         "drop",
 		"--match-set ports dst -m set --match-set hosts src": "drop",
 	} {

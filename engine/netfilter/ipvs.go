@@ -272,9 +272,9 @@ func (t *IPVSTable) Lookup(addr netip.Addr, proto string, port uint16) (VirtualS
 }
 
 // path answers for one Service.
-func (t *IPVSTable) path(p *packet) Path {
+func (t *IPVSTable) path(p Packet) Path {
 	path := Path{Backend: IPVS}
-	v, ok := t.Lookup(p.dst, p.proto, p.port)
+	v, ok := t.Lookup(p.Dst, p.Proto, p.Dport)
 	if !ok {
 		path.Status, path.Reason = StatusNoRule, "no virtual server matches"
 		if len(t.Servers) == 0 {

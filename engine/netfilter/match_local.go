@@ -160,12 +160,29 @@ type statisticMatch struct{ m *StatisticMatch }
 func (m statisticMatch) match(*view) reply {
 	p := m.m.Probability
 	if m.m.Hidden {
-		p = 0.5
+		p = 0.5 // any share that leaves some to both ways
 	}
 	if m.m.Negated {
 		p = 1 - p
 	}
-	return chance(p)
+	r := chance(p)
+	r.vague = m.m.Hidden
+	return r
+}
+
+// recentMatch asks whether the client was here before: xt_recent's check, and lookups in the sets that packets fill.
+type recentMatch struct {
+	text    string
+	negated bool
+}
+
+func (m recentMatch) match(v *view) reply {
+	if v.fresh {
+		r := sure(false, m.negated)
+		r.seen = !m.negated
+		return r
+	}
+	return passing(m.text)
 }
 
 // momentMatch depends on what no listing and no packet tells: a rate, a list of clients, the time.

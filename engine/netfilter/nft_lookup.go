@@ -199,7 +199,7 @@ func (s setMatcher) match(v *view) reply {
 		}
 	}
 	if v.list.maps[set].dynamic {
-		return passing(text)
+		return recentMatch{text, s.m.Negated}.match(v)
 	}
 	got := v.list.mapIndexOf(set).ask(v, s.m.Fields, text)
 	switch {

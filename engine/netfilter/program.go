@@ -1,6 +1,10 @@
 package netfilter
 
-import "sync/atomic"
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+)
 
 // program is a rule made ready to be asked: its matches and actions in the order in which the kernel meets them.
 type program struct {
@@ -72,7 +76,7 @@ func (l *Listing) program(i int32) *program {
 		Backend: l.backend, Family: t.family, Table: t.name, Chain: c.name, Rule: text, Line: l.line(r.line),
 	}}
 	if l.backend == NFTables {
-		p.ops = compileNFT(text, t.managed)
+		p.ops = kubeRecent(c.name, compileNFT(text, t.managed))
 	} else {
 		p.ops = compileIPTables(text)
 	}
@@ -83,6 +87,23 @@ func (l *Listing) program(i int32) *program {
 	}
 	l.programs[i].Store(p)
 	return p
+}
+
+// kubeRecent reads "xt match recent", of which nft shows no more, in kube-proxy's chains: those of Services
+// check (--rcheck) whether the client was there before, those of endpoints record it (--set).
+func kubeRecent(chain string, ops []op) []op {
+	i := slices.IndexFunc(ops, func(o op) bool {
+		b, ok := o.match.(blindMatch)
+		return ok && (b.text == "xt match recent" || b.text == `xt match "recent"` || b.text == "# xt_recent")
+	})
+	switch {
+	case i < 0:
+	case strings.HasPrefix(chain, "KUBE-SVC-"), strings.HasPrefix(chain, "KUBE-SVL-"):
+		ops[i].match = recentMatch{text: "xt match recent"}
+	case strings.HasPrefix(chain, "KUBE-SEP-"):
+		return slices.Delete(ops, i, i+1)
+	}
+	return ops
 }
 
 // resolve finds the chain that an action leads to. A target of iptables that is neither known nor a chain is one
@@ -157,7 +178,7 @@ func (s *Spec) matchers() []matcher {
 		if s.Recent.Negated {
 			text = "! " + text
 		}
-		out = append(out, momentMatch{text})
+		out = append(out, recentMatch{text, s.Recent.Negated})
 	}
 	if s.Statistic != nil {
 		out = append(out, statisticMatch{s.Statistic})

@@ -20,6 +20,10 @@ type reply struct {
 	fleeting bool
 	// share is the share of packets that match by chance.
 	share float64
+	// vague is that a listing does not show the share.
+	vague bool
+	// seen is a miss of a client that was not here before.
+	seen bool
 	// blind quotes what is not modelled.
 	blind string
 }
@@ -91,6 +95,8 @@ type view struct {
 	conn truth
 	// state is the conntrack state that rules see here; empty is not known.
 	state string
+	// fresh says that the client was not here before.
+	fresh bool
 }
 
 // iif gives the input interface's name and whether it is known. Packets of this host have none: the name is empty.

@@ -35,8 +35,10 @@ type Ruleset struct {
 // and untracked, then unknown, then no-rule, then no-chains; and no-chains is said only where all listings
 // in which kube-proxy could have rules were read, or where flushed chains are left as proof.
 func (r *Ruleset) ServicePath(addr netip.Addr, proto string, port uint16) Path {
-	addr = addr.Unmap()
-	p := &packet{dst: addr, proto: strings.ToLower(proto), port: port, local: r.isLocal(addr)}
+	p := Packet{Dst: addr, Proto: proto, Dport: port, CtState: "NEW"}.normal()
+	if addr = p.Dst; p.Proto == "tcp" {
+		p.TCPFlags = TCPSYN
+	}
 	if !addr.IsValid() {
 		return Path{Status: StatusUnknown, Reason: "no address was asked for"}.filled()
 	}
@@ -80,8 +82,8 @@ func (r *Ruleset) forFamily(a netip.Addr) (nft, legacy *Listing, family string) 
 	return r.IP6Tables, r.IP6TablesLegacy, "ip6"
 }
 
-func (r *Ruleset) ask(p *packet) []Path {
-	nft, legacy, family := r.forFamily(p.dst)
+func (r *Ruleset) ask(p Packet) []Path {
+	nft, legacy, family := r.forFamily(p.Dst)
 	var paths []Path
 	ipvs := false
 	add := func(l *Listing) {
@@ -89,7 +91,7 @@ func (r *Ruleset) ask(p *packet) []Path {
 			ipvs = true
 			return
 		}
-		paths = append(paths, l.iptablesPath(family, p))
+		paths = append(paths, r.iptablesPath(l, family, p))
 	}
 	if nft != nil && nft.Shows("nat") {
 		add(nft)
@@ -100,7 +102,7 @@ func (r *Ruleset) ask(p *packet) []Path {
 		add(legacy)
 	}
 	if r.NFT != nil {
-		paths = append(paths, r.NFT.nftablesPath(family, p))
+		paths = append(paths, r.nftablesPath(r.NFT, family, p))
 	}
 	switch {
 	case r.IPVS != nil:

@@ -5,8 +5,75 @@ import (
 	"strings"
 )
 
+// serviceWalk is what became of anybody's first packet to a Service in one chain.
+type serviceWalk struct {
+	leaves   []*leaf
+	affinity string // the first rule for clients that were here before
+}
+
+// walk takes the packet through one chain as Traverse does, and through no other of its hook.
+func (r *Ruleset) walk(l *Listing, hook Hook, chain int32, p Packet) serviceWalk {
+	m := &traversal{set: r, hook: hook, family: p.family(), services: true}
+	b, ok := l.baseAt(chain, hook)
+	if !ok {
+		b = base{l: l, chain: chain}
+	}
+	w := way{pkt: p, base: b, in: true}
+	w.rules = m.candidates(&w, chain)
+	return serviceWalk{m.run(w), m.affinity}
+}
+
+// unknown is the first leaf that is not known, or nil.
+func (s *serviceWalk) unknown() *leaf {
+	for _, l := range s.leaves {
+		if l.Verdict == VerdictUnknown {
+			return l
+		}
+	}
+	return nil
+}
+
+// refusal is the first leaf that drops or rejects; a sure one goes before one with conditions.
+func (s *serviceWalk) refusal() *leaf {
+	var found *leaf
+	for _, l := range s.leaves {
+		if l.Verdict != VerdictDrop && l.Verdict != VerdictReject {
+			continue
+		}
+		if l.when == nil {
+			return l
+		}
+		if found == nil {
+			found = l
+		}
+	}
+	return found
+}
+
+func (l *leaf) translates() bool { return l.Verdict == VerdictAccept && l.NAT.Kind == "DNAT" }
+
+func (l *leaf) conditions() []string {
+	var out []string
+	for c := l.when; c != nil; c = c.next {
+		out = append(out, c.text)
+	}
+	return out
+}
+
+// ruleOf is the rule at the end of a path: behind it may stand an element of a map.
+func ruleOf(path []Hop) (rule Hop, element string) {
+	if len(path) == 0 {
+		return Hop{}, ""
+	}
+	last := path[len(path)-1]
+	if strings.HasPrefix(last.Chain, "map ") && len(path) > 1 {
+		return path[len(path)-2], last.Rule
+	}
+	return last, ""
+}
+
 // iptablesPath asks kube-proxy's iptables chains, in an iptables listing or in nft's view of iptables-nft.
-func (l *Listing) iptablesPath(family string, p *packet) Path {
+func (r *Ruleset) iptablesPath(l *Listing, family string, p Packet) Path {
 	nat := l.table(family, "nat")
 	svc := l.chain(nat, "KUBE-SERVICES")
 	path := Path{Backend: l.backend}
@@ -18,7 +85,7 @@ func (l *Listing) iptablesPath(family string, p *packet) Path {
 		}
 		return path
 	}
-	start := l.entry(&path, svc, "nat", "prerouting", "output")
+	start := l.entry(&path, svc, "nat", HookPrerouting, HookOutput)
 	l.orphansOf(&path, nat)
 	if start < 0 {
 		path.Status = StatusNoChains
@@ -26,29 +93,61 @@ func (l *Listing) iptablesPath(family string, p *packet) Path {
 			l.line(l.chains[svc].line), len(l.rulesOf(svc)))
 		return path
 	}
-	if l.beforeNAT(&path, family, p) {
+	if len(l.noInterfaces) > 0 {
+		path.Notes = append(path.Notes, "listed without -v, rules do not show which interfaces they ask for")
+	}
+	if r.beforeNAT(l, &path, family, p) {
 		return path
 	}
-	w := newWalker(l, nat, p)
-	residual := w.walk(start, flow{share: 1})
-	if l.translated(&path, w) && !passes(w, residual) {
+	w := r.walk(l, l.hookOf(start), start, p)
+	if path.translated(&w) && !w.passes() {
 		return path
 	}
 	if path.Status == StatusUnknown {
 		return path
 	}
-	l.kubeFilter(&path, family, p)
-	return path.orNoRule(w, "no rule of KUBE-SERVICES or KUBE-NODEPORTS matches")
+	filter := r.filterOf(l, family)
+	if filter == nil {
+		if path.Status == "" {
+			path.Status = StatusUnknown
+			path.Reason = "no rule of table nat translates it, and table filter, which refuses packets to Services without endpoints, was not read"
+		}
+		return path
+	}
+	r.kubeFilter(filter, &path, family, p)
+	return path.orNoRule(&w, "no rule of KUBE-SERVICES or KUBE-NODEPORTS matches")
+}
+
+// filterOf gives the listing that shows table filter of the listing's backend, or nil.
+func (r *Ruleset) filterOf(l *Listing, family string) *Listing {
+	switch {
+	case l.Shows("filter"):
+		return l
+	case l.backend == IPTablesNFT && r.NFT != nil:
+		return r.NFT
+	}
+	return nil
+}
+
+// hookOf is the hook of a base chain.
+func (l *Listing) hookOf(chain int32) Hook {
+	for i, name := range hookNames {
+		if l.chains[chain].hook == name {
+			return Hook(i)
+		}
+	}
+	return HookForward
 }
 
 // orNoRule gives the status of a path that nothing has decided.
-func (path Path) orNoRule(w *walker, reason string) Path {
+func (path Path) orNoRule(w *serviceWalk, reason string) Path {
 	if path.Status == "" {
 		path.Status, path.Reason = StatusNoRule, reason
-		for _, o := range w.outcomes {
-			if o.verdict == "ACCEPT" && len(o.flow.when) == 0 {
-				path.Reason = "a rule accepts it before any translates it: " + o.rule.Text
-				path.Hops = o.flow.hops.slice()
+		for _, l := range w.leaves {
+			if l.accepted && !l.translates() && l.when == nil {
+				path.Hops = l.path.slice()
+				rule, _ := ruleOf(path.Hops)
+				path.Reason = "a rule accepts it before any translates it: " + rule.Rule
 			}
 		}
 	}
@@ -56,70 +155,72 @@ func (path Path) orNoRule(w *walker, reason string) Path {
 }
 
 // entry finds the base chain to start from: the first hook's if it comes to the chain, or the second's.
-func (l *Listing) entry(path *Path, chain int32, kind, first, second string) int32 {
-	found := map[string]int32{first: -1, second: -1}
+func (l *Listing) entry(path *Path, chain int32, kind string, first, second Hook) int32 {
+	found := map[string]int32{first.String(): -1, second.String(): -1}
 	for _, b := range l.basesReaching(chain) {
 		c := &l.chains[b]
 		if _, asked := found[c.hook]; asked && (c.kind == kind || c.kind == "") {
 			found[c.hook] = b
 		}
 	}
-	if found[first] < 0 && found[second] < 0 {
+	one, other := found[first.String()], found[second.String()]
+	if one < 0 && other < 0 {
 		return -1
 	}
-	for _, h := range [...]string{first, second} {
-		if found[h] < 0 {
-			path.Missing = append(path.Missing, kind+" "+strings.ToUpper(h))
+	for _, h := range [...]Hook{first, second} {
+		if found[h.String()] < 0 {
+			path.Missing = append(path.Missing, kind+" "+strings.ToUpper(h.String()))
 		}
 	}
-	if found[first] >= 0 {
-		return found[first]
+	if one >= 0 {
+		return one
 	}
-	return found[second]
+	return other
 }
 
 // beforeNAT asks the tables that the packet meets before nat: raw, where NOTRACK keeps it from NAT, and
 // mangle. Only what is sure counts; what they leave open is not kube-proxy's.
-func (l *Listing) beforeNAT(path *Path, family string, p *packet) bool {
+func (r *Ruleset) beforeNAT(l *Listing, path *Path, family string, p Packet) bool {
 	for _, name := range [...]string{"raw", "mangle"} {
-		t := l.table(family, name)
-		c := l.chain(t, "PREROUTING")
+		c := l.chain(l.table(family, name), "PREROUTING")
 		if c < 0 {
 			continue
 		}
-		w := newWalker(l, t, p)
-		w.walk(c, flow{share: 1})
-		if w.unknown != "" {
-			path.Notes = append(path.Notes, "table "+name+": "+w.unknown)
+		w := r.walk(l, HookPrerouting, c, p)
+		if u := w.unknown(); u != nil {
+			path.Notes = append(path.Notes, "table "+name+": "+u.Reason)
 			continue
 		}
-		for _, o := range w.outcomes {
-			if len(o.flow.when) > 0 || o.flow.share < 1-epsilon {
-				continue
-			}
-			switch o.verdict {
-			case "NOTRACK":
-				path.Status, path.Hops = StatusUntracked, o.flow.hops.slice()
-				path.Reason = "a rule of table raw keeps it from conntrack, so no NAT applies: " + o.rule.Text
-				return true
-			case "DROP":
-				path.Status, path.Hops = StatusDropped, o.flow.hops.slice()
-				path.Reason = "table " + name + " drops it: " + o.rule.Text
-				return true
-			}
+		if len(w.leaves) != 1 {
+			continue
+		}
+		only := w.leaves[0]
+		switch {
+		case only.Verdict == VerdictDrop:
+			path.Status, path.Hops = StatusDropped, only.path.slice()
+			rule, _ := ruleOf(path.Hops)
+			path.Reason = "table " + name + " drops it: " + rule.Rule
+			return true
+		case only.notracked != nil:
+			path.Status, path.Hops = StatusUntracked, only.notracked.slice()
+			rule, _ := ruleOf(path.Hops)
+			path.Reason = "a rule of table raw keeps it from conntrack, so no NAT applies: " + rule.Rule
+			return true
 		}
 	}
 	return false
 }
 
 // translated takes what the walk through nat found. It says whether that decides the path.
-func (l *Listing) translated(path *Path, w *walker) bool {
-	path.Notes = append(path.Notes, w.notes...)
+func (path *Path) translated(w *serviceWalk) bool {
+	if w.affinity != "" {
+		path.Notes = append(path.Notes, "session affinity: a client seen before goes by "+w.affinity)
+	}
 	path.endpoints(w)
-	if w.unknown != "" {
-		path.Status, path.Reason = StatusUnknown, w.unknown
+	if u := w.unknown(); u != nil {
+		path.Status, path.Reason = StatusUnknown, u.Reason
 		if len(path.Endpoints) == 0 {
-			path.Hops = w.unkHops
+			path.Hops = u.path.slice()
 		}
 		return true
 	}
@@ -127,74 +228,75 @@ func (l *Listing) translated(path *Path, w *walker) bool {
 		path.Status = StatusTranslated
 		return true
 	}
-	for _, o := range w.outcomes {
-		switch o.verdict {
-		case "DROP", "REJECT":
-			path.refused(o)
-			return true
-		case "REDIRECT":
-			path.Status, path.Hops = StatusUnknown, o.flow.hops.slice()
-			path.Reason = "a rule redirects it to this node itself: " + o.rule.Text
+	if l := w.refusal(); l != nil {
+		path.refused(l)
+		return true
+	}
+	for _, l := range w.leaves {
+		if l.NAT.Kind == "REDIRECT" {
+			path.Status, path.Hops = StatusUnknown, l.path.slice()
+			rule, _ := ruleOf(path.Hops)
+			path.Reason = "a rule redirects it to this node itself: " + rule.Rule
 			return true
 		}
 	}
 	return false
 }
 
-// passes says whether some packets leave nat untranslated for sure.
-func passes(w *walker, residual float64) bool {
-	if residual <= epsilon {
-		return false
-	}
-	for _, o := range w.outcomes {
-		if o.verdict == "DNAT" && len(o.flow.when) == 0 {
+// passes says whether some packets leave nat untranslated.
+func (w *serviceWalk) passes() bool {
+	passes := false
+	for _, l := range w.leaves {
+		if l.translates() && l.when == nil {
 			return false
 		}
+		passes = passes || l.Verdict == VerdictAccept && l.NAT.Kind == ""
 	}
-	return true
+	return passes
 }
 
-func (path *Path) refused(o outcome) {
+func (path *Path) refused(l *leaf) {
 	path.Status = StatusRejected
 	verb := "rejects"
-	if o.verdict == "DROP" {
+	if l.Verdict == VerdictDrop {
 		path.Status, verb = StatusDropped, "drops"
 	}
-	path.Hops = o.flow.hops.slice()
-	path.Reason = fmt.Sprintf("a rule of table %s %s it: %s", o.rule.Table, verb, o.rule.Text)
-	if h := path.Hops[len(path.Hops)-1]; h.Rule != o.rule.Text {
-		path.Reason += " (" + h.Rule + ")"
+	path.Hops = l.path.slice()
+	rule, element := ruleOf(path.Hops)
+	path.Reason = fmt.Sprintf("a rule of table %s %s it: %s", rule.Table, verb, rule.Rule)
+	if element != "" {
+		path.Reason += " (" + element + ")"
 	}
-	if len(o.flow.when) > 0 {
-		path.Reason += ", when " + strings.Join(o.flow.when, " and ")
+	if l.when != nil {
+		path.Reason += ", when " + strings.Join(l.conditions(), " and ")
 	}
 }
 
-// endpoints turns the walk's DNAT outcomes to endpoints, behind the hops that all of them share.
-func (path *Path) endpoints(w *walker) {
+// endpoints turns the walk's translations to endpoints, behind the hops that all of them share.
+func (path *Path) endpoints(w *serviceWalk) {
 	type key struct {
 		dest string
 		when string
 	}
 	at := map[key]int{}
 	var ways [][]Hop
-	for _, o := range w.outcomes {
-		if o.verdict != "DNAT" {
+	for _, l := range w.leaves {
+		if !l.translates() {
 			continue
 		}
-		k := key{o.dest.AddrPort.String(), strings.Join(o.flow.when, "\x00")}
-		if o.flow.vague {
-			o.flow.share = 0
+		when := l.conditions()
+		k := key{l.NAT.NewDst.String(), strings.Join(when, "\x00")}
+		share := l.given
+		if l.vague {
+			share = 0
 		}
 		if i, ok := at[k]; ok {
-			path.Endpoints[i].Probability += o.flow.share
+			path.Endpoints[i].Probability += share
 			continue
 		}
 		at[k] = len(path.Endpoints)
-		path.Endpoints = append(path.Endpoints, Endpoint{
-			Addr: o.dest.AddrPort, Probability: o.flow.share, When: o.flow.when,
-		})
-		ways = append(ways, o.flow.hops.slice())
+		path.Endpoints = append(path.Endpoints, Endpoint{Addr: l.NAT.NewDst, Probability: share, When: when})
+		ways = append(ways, l.path.slice())
 	}
 	if len(ways) == 0 {
 		return
@@ -215,17 +317,16 @@ func (path *Path) endpoints(w *walker) {
 
 // kubeFilter asks kube-proxy's chains of table filter about a packet that nat let pass: there are the rules
 // for Services without endpoints and for sources that a load balancer does not allow.
-func (l *Listing) kubeFilter(path *Path, family string, p *packet) {
+func (r *Ruleset) kubeFilter(l *Listing, path *Path, family string, p Packet) {
 	t := l.table(family, "filter")
 	for _, name := range [...]string{"KUBE-PROXY-FIREWALL", "KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES"} {
 		c := l.chain(t, name)
 		if c < 0 {
 			continue
 		}
-		w := newWalker(l, t, p)
-		w.walk(c, flow{share: 1})
-		refusal := w.refusal()
-		if refusal == nil && w.unknown == "" {
+		w := r.walk(l, HookForward, c, p)
+		refusal, unknown := w.refusal(), w.unknown()
+		if refusal == nil && unknown == nil {
 			continue
 		}
 		if len(l.basesReaching(c)) == 0 {
@@ -233,43 +334,31 @@ func (l *Listing) kubeFilter(path *Path, family string, p *packet) {
 			continue
 		}
 		if refusal == nil {
-			if path.Status == "" {
-				path.Status, path.Reason, path.Hops = StatusUnknown, w.unknown, w.unkHops
-			}
+			path.notKnown(unknown)
 			continue
 		}
-		l.refuse(path, c, *refusal)
+		l.refuse(path, c, refusal)
 		return
 	}
 }
 
-// refusal is the first outcome that drops or rejects; a sure one goes before one with conditions.
-func (w *walker) refusal() *outcome {
-	var found *outcome
-	for i := range w.outcomes {
-		o := &w.outcomes[i]
-		if o.verdict != "DROP" && o.verdict != "REJECT" {
-			continue
-		}
-		if len(o.flow.when) == 0 {
-			return o
-		}
-		if found == nil {
-			found = o
-		}
+// notKnown is what a walk through filter leaves unknown, where nothing else has decided.
+func (path *Path) notKnown(l *leaf) {
+	if path.Status == "" {
+		path.Status, path.Reason, path.Hops = StatusUnknown, l.Reason, l.path.slice()
 	}
-	return found
 }
 
 // refuse records a refusal in filter, with the jump that brings the packet to the chain. A path that is
 // translated under conditions stays so, and the refusal becomes a note.
-func (l *Listing) refuse(path *Path, chain int32, o outcome) {
+func (l *Listing) refuse(path *Path, chain int32, refusal *leaf) {
 	if path.Status == StatusTranslated {
+		rule, _ := ruleOf(refusal.path.slice())
 		path.Notes = append(path.Notes, fmt.Sprintf("otherwise %s by line %d of table filter: %s",
-			map[string]string{"DROP": "dropped", "REJECT": "rejected"}[o.verdict], o.rule.Line, o.rule.Text))
+			map[Verdict]string{VerdictDrop: "dropped", VerdictReject: "rejected"}[refusal.Verdict], rule.Line, rule.Rule))
 		return
 	}
-	path.refused(o)
+	path.refused(refusal)
 	if chain < 0 {
 		return
 	}
@@ -311,7 +400,7 @@ func (l *Listing) orphansOf(path *Path, table int32) {
 }
 
 // nftablesPath asks kube-proxy's own nftables table.
-func (l *Listing) nftablesPath(family string, p *packet) Path {
+func (r *Ruleset) nftablesPath(l *Listing, family string, p Packet) Path {
 	path := Path{Backend: NFTables}
 	t := l.table(family, "kube-proxy")
 	if t < 0 {
@@ -323,7 +412,7 @@ func (l *Listing) nftablesPath(family string, p *packet) Path {
 		path.Status, path.Reason = StatusNoChains, "table "+family+" kube-proxy has no chain services"
 		return path
 	}
-	start := l.entry(&path, svc, "nat", "prerouting", "output")
+	start := l.entry(&path, svc, "nat", HookPrerouting, HookOutput)
 	if start < 0 {
 		path.Status = StatusNoChains
 		path.Reason = fmt.Sprintf("chain services of table %s kube-proxy is there (line %d) and no base chain of type nat jumps to it",
@@ -331,38 +420,37 @@ func (l *Listing) nftablesPath(family string, p *packet) Path {
 		return path
 	}
 	// LoadBalancerSourceRanges are asked before DNAT.
-	l.nftFilter(&path, t, p, "prerouting")
+	r.nftFilter(l, &path, t, p, HookPrerouting)
 	if path.Status != "" {
 		return path
 	}
-	w := newWalker(l, t, p)
-	residual := w.walk(start, flow{share: 1})
-	if l.translated(&path, w) && !passes(w, residual) {
+	w := r.walk(l, l.hookOf(start), start, p)
+	if path.translated(&w) && !w.passes() {
 		return path
 	}
 	if path.Status != StatusUnknown {
-		l.nftFilter(&path, t, p, "forward", "output", "input")
+		r.nftFilter(l, &path, t, p, HookForward, HookOutput, HookInput)
 	}
-	return path.orNoRule(w, "no element of service-ips or service-nodeports matches")
+	return path.orNoRule(&w, "no element of service-ips or service-nodeports matches")
 }
 
 // nftFilter walks the base chains of type filter at the hooks.
-func (l *Listing) nftFilter(path *Path, table int32, p *packet, hooks ...string) {
+func (r *Ruleset) nftFilter(l *Listing, path *Path, table int32, p Packet, hooks ...Hook) {
 	for _, hook := range hooks {
-		for _, c := range l.tables[table].bases(l, hook) {
-			w := newWalker(l, table, p)
-			w.walk(c, flow{share: 1})
-			if o := w.refusal(); o != nil {
-				if hook == "prerouting" && len(o.flow.when) > 0 {
+		for _, c := range l.tables[table].bases(l, hook.String()) {
+			w := r.walk(l, hook, c, p)
+			if refusal := w.refusal(); refusal != nil {
+				if hook == HookPrerouting && refusal.when != nil {
+					rule, _ := ruleOf(refusal.path.slice())
 					path.Notes = append(path.Notes, fmt.Sprintf("refused before translation when %s: %s",
-						strings.Join(o.flow.when, " and "), o.rule.Text))
+						strings.Join(refusal.conditions(), " and "), rule.Rule))
 					continue
 				}
-				l.refuse(path, -1, *o)
+				l.refuse(path, -1, refusal)
 				return
 			}
-			if w.unknown != "" && path.Status == "" {
-				path.Status, path.Reason, path.Hops = StatusUnknown, w.unknown, w.unkHops
+			if u := w.unknown(); u != nil {
+				path.notKnown(u)
 			}
 		}
 	}

@@ -78,8 +78,8 @@ func TestServicePathIPTables(t *testing.T) {
 			"sources decide (externalTrafficPolicy Local)", all, "10.96.0.2:80", nil,
 			"translated PREROUTING:15 KUBE-SERVICES:18 " +
 				"[10.1.0.1:8080 1 KUBE-EXT-B:31 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is in 10.0.0.0/8] " +
-				"[10.1.0.1:8080 1 KUBE-EXT-B:33 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is of type LOCAL] " +
-				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30]", "",
+				"[10.1.0.1:8080 1 KUBE-EXT-B:33 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is not in 10.0.0.0/8 if source is of type LOCAL on this node] " +
+				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30 if source is not in 10.0.0.0/8 if source is not of type LOCAL on this node]", "",
 		},
 		{
 			"source ranges of a load balancer", all, "10.96.0.3:80", nil,
@@ -92,8 +92,8 @@ func TestServicePathIPTables(t *testing.T) {
 			[]netip.Addr{netip.MustParseAddr("192.0.2.1")},
 			"translated PREROUTING:15 KUBE-SERVICES:20 KUBE-NODEPORTS:21 " +
 				"[10.1.0.1:8080 1 KUBE-EXT-B:31 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is in 10.0.0.0/8] " +
-				"[10.1.0.1:8080 1 KUBE-EXT-B:33 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is of type LOCAL] " +
-				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30]", "",
+				"[10.1.0.1:8080 1 KUBE-EXT-B:33 KUBE-SVC-B:35 KUBE-SEP-1:28 if source is not in 10.0.0.0/8 if source is of type LOCAL on this node] " +
+				"[10.1.0.2:8080 1 KUBE-EXT-B:34 KUBE-SVL-B:36 KUBE-SEP-2:30 if source is not in 10.0.0.0/8 if source is not of type LOCAL on this node]", "",
 		},
 		{
 			"NodePort, address known to be another's", all, "192.0.2.1:30080",
@@ -369,6 +369,63 @@ func TestServicePathIPv6(t *testing.T) {
 		p := set.ServicePath(netip.MustParseAddr("fd00::1"), "tcp", 80)
 		if p.Status != StatusTranslated || len(p.Endpoints) != 1 || p.Endpoints[0].Addr != netip.MustParseAddrPort("[fd01::5]:8080") {
 			t.Errorf("%s: %s %s", name, brief(p), p.Reason)
+		}
+	}
+}
+
+// TestServicePathManyEndpoints: each endpoint is a choice of its own, and the source that a rule asks for splits none.
+func TestServicePathManyEndpoints(t *testing.T) {
+	const n = 1500
+	var chains, rules strings.Builder
+	for i := range n {
+		fmt.Fprintf(&chains, ":KUBE-SEP-M%d - [0:0]\n", i)
+		chance := fmt.Sprintf("-m statistic --mode random --probability %.11f ", 1/float64(n-i))
+		if i == n-1 {
+			chance = ""
+		}
+		fmt.Fprintf(&rules, "-A OTHER %s-j KUBE-SEP-M%d\n-A KUBE-SEP-M%d -s 10.7.%d.%d/32 -j KUBE-MARK-MASQ\n-A KUBE-SEP-M%d -p tcp -m tcp -j DNAT --to-destination 10.7.%d.%d:80\n",
+			chance, i, i, i/250, i%250, i, i/250, i%250)
+	}
+	text := natTable("-A PREROUTING -j KUBE-SERVICES\n-A KUBE-SERVICES -d 10.96.7.7/32 -p tcp -m tcp --dport 80 -j OTHER\n-A OTHER ! -s 10.0.0.0/8 -j KUBE-MARK-MASQ\n", chains.String()+rules.String())
+	p := (&Ruleset{IPTables: parseSave(t, text)}).ServicePath(netip.MustParseAddr("10.96.7.7"), "tcp", 80)
+	if p.Status != StatusTranslated || len(p.Endpoints) != n {
+		t.Fatalf("%s %s: %d endpoints", p.Status, p.Reason, len(p.Endpoints))
+	}
+	for _, e := range p.Endpoints {
+		if e.Probability < 0.99/n || e.Probability > 1.01/n || len(e.When) > 0 || len(e.Hops) != 2 {
+			t.Fatalf("%+v", e)
+		}
+	}
+}
+
+// TestServicePathOfTables asks listings of single tables, as a sosreport has them.
+func TestServicePathOfTables(t *testing.T) {
+	nat := "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n-P POSTROUTING ACCEPT\n-N KUBE-SERVICES\n-A PREROUTING -j KUBE-SERVICES\n-A OUTPUT -j KUBE-SERVICES\n" +
+		"-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.1:8080\n"
+	filter := "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-N KUBE-SERVICES\n-A FORWARD -j KUBE-SERVICES\n" +
+		"-A KUBE-SERVICES -d 10.96.0.9/32 -p tcp -m tcp --dport 80 -j REJECT\n"
+	none := parseNFT(t, "")
+	for _, c := range []struct {
+		name   string
+		tables []TableText
+		dst    string
+		want   string
+		reason string
+	}{
+		{"nat alone", []TableText{{"nat", nat}}, "10.96.0.1", "translated PREROUTING:6 KUBE-SERVICES:8 [10.1.0.1:8080 1]", ""},
+		{"nat alone, no endpoints", []TableText{{"nat", nat}}, "10.96.0.9", "unknown", "table filter, which refuses packets to Services without endpoints, was not read"},
+		{"both", []TableText{{"filter", filter}, {"nat", nat}}, "10.96.0.9", "rejected FORWARD:5 KUBE-SERVICES:6", "-j REJECT"},
+		{"both, no such Service", []TableText{{"filter", filter}, {"nat", nat}}, "10.96.0.7", "no-rule", ""},
+		{"filter alone", []TableText{{"filter", filter}}, "10.96.0.1", "unknown", "iptables-legacy -t nat -nvL"},
+	} {
+		l, err := ParseIPTablesTables(c.tables, IPTablesLegacy, "ip")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := (&Ruleset{IPTables: parseSave(t, ""), IPTablesLegacy: l, NFT: none}).ServicePath(netip.MustParseAddr(c.dst), "tcp", 80)
+		got := brief(p)
+		if got != c.want || !strings.Contains(p.Reason, c.reason) {
+			t.Errorf("%s: %s, %q", c.name, got, p.Reason)
 		}
 	}
 }

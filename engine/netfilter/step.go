@@ -7,6 +7,9 @@ func (m *traversal) rule(w *way) []*leaf {
 	index := w.rules[w.i]
 	prog := w.base.l.program(index)
 	m.steps += len(prog.hop.Rule) / 256
+	if w.op == 0 {
+		w.path = w.entry
+	}
 	v := m.view(w)
 	var q question
 	for w.op < len(prog.ops) {
@@ -14,7 +17,11 @@ func (m *traversal) rule(w *way) []*leaf {
 		if o.act != nil {
 			break
 		}
-		if r := o.match.match(&v); !q.ask(w, r) {
+		r := o.match.match(&v)
+		if r.seen && m.affinity == "" {
+			m.affinity = prog.hop.Rule
+		}
+		if !q.ask(w, r) {
 			w.skip()
 			return nil
 		}
@@ -39,11 +46,9 @@ func (m *traversal) rule(w *way) []*leaf {
 	return m.part(w, q.branches(match, miss))
 }
 
-// by notes a rule that the way went by; one that does several things once.
+// by notes a rule that the way went by.
 func (w *way) by(hop Hop) {
-	if w.hops == nil || w.hops.hop != hop {
-		w.hops = w.hops.push(hop)
-	}
+	w.hops, w.path = w.hops.push(hop), w.path.push(hop)
 }
 
 // skip goes on to the next rule.
@@ -53,6 +58,7 @@ func (w *way) skip() { w.i, w.op = w.i+1, 0 }
 type question struct {
 	open  []reply
 	share float64 // of packets that match by chance; 0 is no such match
+	vague bool    // share is not known
 	blind []string
 }
 
@@ -69,6 +75,7 @@ func (q *question) ask(w *way, r reply) bool {
 			q.share = 1
 		}
 		q.share *= r.share
+		q.vague = q.vague || r.vague
 	default:
 		if !r.fleeting {
 			if t := w.facts.about(r.fact); t != maybe {
@@ -85,7 +92,7 @@ func (q *question) certain() bool { return len(q.open) == 0 && q.share == 0 && l
 // branches are the ways of a match and a miss. Several facts are one condition: all of them hold, or not.
 func (q *question) branches(match, miss way) []branch {
 	if len(q.open) == 0 {
-		return []branch{{way: match, weight: q.share}, {way: miss, weight: 1 - q.share}}
+		return []branch{{way: match, weight: q.share, vague: q.vague}, {way: miss, weight: 1 - q.share, vague: q.vague}}
 	}
 	var wanted, unwanted []string
 	missed := miss
@@ -112,8 +119,8 @@ func (q *question) branches(match, miss way) []branch {
 	chanced := miss
 	chanced.facts, chanced.pkt = match.facts, match.pkt
 	return []branch{
-		{way: match, weight: 0.5 * q.share, when: yes},
-		{way: chanced, weight: 0.5 * (1 - q.share), when: yes},
+		{way: match, weight: 0.5 * q.share, given: q.share, vague: q.vague, when: yes},
+		{way: chanced, weight: 0.5 * (1 - q.share), given: 1 - q.share, vague: q.vague, when: yes},
 		{way: missed, weight: 0.5, when: no},
 	}
 }
@@ -147,6 +154,9 @@ func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
 			w.pkt.CtState, w.pkt.CtDir = "UNTRACKED", ""
 		}
 		w.by(prog.hop)
+		if w.untracked && w.notracked == nil {
+			w.notracked = w.path
+		}
 	default:
 		return m.decide(w, v, a, prog.hop)
 	}
@@ -176,7 +186,7 @@ func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
 	}
 	switch a.kind {
 	case actAccept:
-		w.in = false
+		w.in, w.accepted = false, true
 	case actDrop:
 		return m.end(w, VerdictDrop)
 	case actReject:
@@ -189,6 +199,9 @@ func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
 	case actContinue:
 		w.skip()
 	case actJump:
+		if m.services && a.name == "KUBE-MARK-DROP" {
+			return m.end(w, VerdictDrop) // its mark makes kubelet's KUBE-FIREWALL of table filter drop the packet
+		}
 		return m.push(w, a.chain, false)
 	case actGoto:
 		return m.push(w, a.chain, true)
@@ -236,7 +249,7 @@ func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf
 	var ended [][]*leaf
 	for _, c := range found.maybe {
 		next := *w
-		next.forks++
+		next.parted(c.when)
 		out := with(&next, c.elem)
 		ways = append(ways, branch{way: next, weight: c.share, when: c.when})
 		ended = append(ended, out)

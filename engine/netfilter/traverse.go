@@ -8,8 +8,9 @@ import (
 const (
 	// maxTraverseSteps bounds the rules that one Traverse looks at, over all ways.
 	maxTraverseSteps = 100_000
-	// maxForks bounds the choices on one way through a hook.
-	maxForks = 128
+	// maxForks bounds the conditions on one way through a hook, and maxChances the choices by chance: a Service of
+	// kube-proxy has one for each endpoint.
+	maxForks, maxChances = 128, 4096
 )
 
 // Traverse takes a packet through all tables of a hook, in the kernel's order: of both iptables backends, nftables, and
@@ -52,6 +53,10 @@ type traversal struct {
 	family string
 	steps  int
 	leaves int
+	// services is a walk that asks where anybody's first packet to a destination goes: what becomes of its marks and
+	// source is not asked, and its client was not here before. affinity is the first rule for clients that were.
+	services bool
+	affinity string
 }
 
 // way is a packet on its way: where it is, how it came there, and what is still before it. Ways that part share what
@@ -66,9 +71,13 @@ type way struct {
 	depth int
 	up    *frame
 	hops  *hopList
-	facts *assumption
-	forks int
+	// path is hops without the chains that returned; entry is the path to the chain at hand.
+	path, entry    *hopList
+	facts          *assumption
+	forks, chances int
 
+	accepted   bool
+	notracked  *hopList
 	translated bool
 	masquerade bool
 	nat        NAT
@@ -80,6 +89,7 @@ type frame struct {
 	rules []int32
 	i     int
 	up    *frame
+	entry *hopList
 	chain int32 // that was entered from here
 }
 
@@ -103,7 +113,7 @@ func (m *traversal) end(w *way, v Verdict) []*leaf {
 	m.leaves++
 	return []*leaf{{Outcome: Outcome{
 		Verdict: v, Packet: w.pkt, Masquerade: w.masquerade, NAT: w.nat, Probability: 1, Hops: w.hops.slice(),
-	}}}
+	}, given: 1, path: w.path, accepted: w.accepted, notracked: w.notracked, services: m.services}}
 }
 
 func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
@@ -115,8 +125,8 @@ func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
 // run follows a way to its end. Where it parts it follows both and joins what they came to.
 func (m *traversal) run(w way) []*leaf {
 	for {
-		if m.steps++; m.steps > maxTraverseSteps || m.leaves > maxOutcomes || w.forks > maxForks {
-			return m.unknown(&w, "gave up after %d rules, %d outcomes and %d choices", m.steps, m.leaves, w.forks)
+		if m.steps++; m.steps > maxTraverseSteps || m.leaves > maxOutcomes || w.forks > maxForks || w.chances > maxChances {
+			return m.unknown(&w, "gave up after %d rules, %d outcomes and %d choices", m.steps, m.leaves, w.forks+w.chances)
 		}
 		var out []*leaf
 		switch {
@@ -127,7 +137,7 @@ func (m *traversal) run(w way) []*leaf {
 		case w.i < len(w.rules):
 			out = m.rule(&w)
 		case w.up != nil:
-			w.rules, w.i, w.up = w.up.rules, w.up.i, w.up.up
+			w.rules, w.i, w.entry, w.up = w.up.rules, w.up.i, w.up.entry, w.up.up
 			w.depth--
 		default:
 			out = m.policy(&w)
@@ -145,7 +155,8 @@ func (m *traversal) policy(w *way) []*leaf {
 		return nil
 	}
 	t := &w.base.l.tables[c.table]
-	w.hops = w.hops.push(Hop{
+	w.path = nil
+	w.by(Hop{
 		Backend: w.base.l.backend, Family: t.family, Table: t.name, Chain: c.name, Rule: "policy " + c.policy, Line: w.base.l.line(c.line),
 	})
 	return m.end(w, VerdictDrop)
@@ -199,6 +210,7 @@ func (m *traversal) start(w *way, b base) []*leaf {
 		}
 	}
 	w.base, w.in, w.i, w.op, w.up, w.depth = b, true, 0, 0, nil, 0
+	w.path, w.entry = nil, nil
 	w.rules = m.candidates(w, b.chain)
 	return nil
 }
@@ -238,7 +250,7 @@ func (m *traversal) candidates(w *way, chain int32) []int32 {
 func (m *traversal) view(w *way) view {
 	v := view{
 		set: m.set, list: w.base.l, table: w.base.rec().table, hook: m.hook, family: m.family, p: &w.pkt,
-		state: w.pkt.CtState, conn: yes,
+		state: w.pkt.CtState, conn: yes, fresh: m.services,
 	}
 	early := m.hook.tracks() && !(m.hook == HookPrerouting && w.pkt.Iif == "lo")
 	switch {
@@ -271,8 +283,9 @@ func (m *traversal) push(w *way, chain int32, tail bool) []*leaf {
 		if w.depth++; w.depth > maxDepth {
 			return m.unknown(w, "jumps nest deeper than %d at chain %s", maxDepth, w.base.l.chains[chain].name)
 		}
-		w.up = &frame{w.rules, w.i + 1, w.up, chain}
+		w.up = &frame{w.rules, w.i + 1, w.up, w.entry, chain}
 	}
+	w.entry = w.path
 	w.rules, w.i = m.candidates(w, chain), 0
 	return nil
 }
