@@ -1,0 +1,6 @@
+package main
+
+// nodeCases are faults of a node's network, its plugin and its tunnels.
+func nodeCases() []Case {
+	return []Case{}
+}

@@ -1,0 +1,6 @@
+package main
+
+// serviceCases are faults of Services, their rules and their Pods, and of DNS.
+func serviceCases() []Case {
+	return []Case{}
+}
