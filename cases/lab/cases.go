@@ -12,11 +12,7 @@ func allCases() []Case {
 
 // incidents are those of the case studies.
 func incidents() []Case {
-	return []Case{}
-}
-
-func traps() []Case {
-	return []Case{}
+	return []Case{kubeProxyMissingPriorityClass(), nodeStaticAndDHCPAddress(), pathMTUMismatch()}
 }
 
 func findCase(id string) (Case, error) {

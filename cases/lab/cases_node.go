@@ -2,5 +2,5 @@ package main
 
 // nodeCases are faults of a node's network, its plugin and its tunnels.
 func nodeCases() []Case {
-	return []Case{}
+	return []Case{podNetworkRouteMissing()}
 }

@@ -72,12 +72,12 @@ func (l *Lab) programs() string { return filepath.Join(l.dir, "programs") }
 func (l *Lab) say(format string, args ...any) { fmt.Fprintf(l.out, format+"\n", args...) }
 
 // open is a lab that an earlier command brought up.
-func open(dir, tools, netcause string, out io.Writer) (*Lab, error) {
+func open(dir string, out io.Writer) (*Lab, error) {
 	s, err := readState(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{dir: dir, tools: tools, netcause: netcause, machines: map[string]*Machine{}, state: s, out: out}
+	l := &Lab{dir: dir, tools: s.Tools, netcause: s.Netcause, machines: map[string]*Machine{}, state: s, out: out}
 	if !s.Up {
 		return nil, fmt.Errorf("the lab did not come up whole: go run . down")
 	}
@@ -145,7 +145,7 @@ func up(ctx context.Context, dir, tools, netcause string, variant Variant, out i
 	}
 	l := &Lab{
 		dir: dir, tools: tools, netcause: netcause, machines: map[string]*Machine{}, out: out,
-		state: state{Machines: map[string]processID{}, Variant: variant},
+		state: state{Machines: map[string]processID{}, Variant: variant, Tools: tools, Netcause: netcause},
 	}
 	if err := l.writeState(); err != nil {
 		return nil, err

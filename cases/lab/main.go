@@ -113,6 +113,10 @@ func (o *options) prepare(ctx context.Context) (tools, netcause string, err erro
 	if _, err := os.Stat(script); err != nil {
 		return "", "", fmt.Errorf("run it in cases/lab: %w", err)
 	}
+	if t := os.Getenv("LAB_TOOLS_TMP"); t != "" {
+		netcause = o.dir + ".netcause"
+		return t, netcause, buildNetcause(ctx, netcause)
+	}
 	cmd := exec.CommandContext(ctx, "bash", script, "--lab")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -123,13 +127,12 @@ func (o *options) prepare(ctx context.Context) (tools, netcause string, err erro
 	return strings.TrimSpace(string(out)), netcause, buildNetcause(ctx, netcause)
 }
 
-// open is the lab that is up.
+// open is the lab that is up, with the command as it is in the tree now.
 func (o *options) open(ctx context.Context) (*Lab, error) {
-	tools, netcause, err := o.prepare(ctx)
-	if err != nil {
+	if _, _, err := o.prepare(ctx); err != nil {
 		return nil, err
 	}
-	return open(o.dir, tools, netcause, o.out)
+	return open(o.dir, o.out)
 }
 
 // locked keeps other commands of the lab away while f runs.
@@ -330,7 +333,7 @@ func (o *options) kubectlCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "kubectl ARGS...", Short: "Run kubectl as the administrator", DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := o.open(cmd.Context())
+			l, err := open(o.dir, o.out)
 			if err != nil {
 				return err
 			}
@@ -345,7 +348,7 @@ func (o *options) healthCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "health", Short: "Try all traffic", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := o.open(cmd.Context())
+			l, err := open(o.dir, o.out)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,9 @@ type state struct {
 	// Machines are the first processes of the machines, each written before it does anything.
 	Machines map[string]processID `json:"machines"`
 	Variant  Variant              `json:"variant"`
+	// Tools and Netcause are the folder of the programs and the built command.
+	Tools    string `json:"tools"`
+	Netcause string `json:"netcause"`
 	// Up: it came up whole.
 	Up bool `json:"up"`
 	// Broken are the ids of the cases that were injected and not mended.
