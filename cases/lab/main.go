@@ -25,7 +25,23 @@ func main() {
 	if err := runProgram(ctx, os.Args); !errors.Is(err, errNoProgram) {
 		exit(err)
 	}
-	exit(command().ExecuteContext(ctx))
+	cmd := command()
+	cmd.SetArgs(twoDashes(os.Args[1:]))
+	exit(cmd.ExecuteContext(ctx))
+}
+
+// twoDashes makes -case what cobra calls --case. What is run on a machine stays as it is.
+func twoDashes(args []string) []string {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if a == "shell" || a == "kubectl" {
+			break
+		}
+		if len(a) > 2 && a[0] == '-' && a[1] != '-' {
+			args[i] = "-" + a
+		}
+	}
+	return args
 }
 
 func exit(err error) {
@@ -91,6 +107,10 @@ func command() *cobra.Command {
 		dir = "/var/tmp/netcause-lab"
 	}
 	root.PersistentFlags().StringVar(&o.dir, "dir", dir, "`FOLDER` of the lab; NETCAUSE_LAB by default")
+	root.PersistentPreRunE = func(*cobra.Command, []string) (err error) {
+		o.dir, err = filepath.Abs(o.dir)
+		return err
+	}
 	root.AddCommand(o.upCommand(), o.downCommand(), o.breakCommand(), o.fixCommand(), o.shellCommand(), o.kubectlCommand(), o.listCommand(),
 		o.healthCommand(), o.runCommand())
 	return root
@@ -101,9 +121,6 @@ func (o *options) prepare(ctx context.Context) (tools, netcause string, err erro
 	if err := checkMachine(ctx); err != nil {
 		return "", "", err
 	}
-	if o.dir, err = filepath.Abs(o.dir); err != nil {
-		return "", "", err
-	}
 	for _, folder := range ownFolders {
 		if strings.HasPrefix(o.dir+"/", "/"+folder+"/") {
 			return "", "", fmt.Errorf("--dir %s: every machine has a /%s of its own", o.dir, folder)
@@ -112,10 +129,6 @@ func (o *options) prepare(ctx context.Context) (tools, netcause string, err erro
 	script := filepath.Join("..", "..", ".ci", "kubernetes")
 	if _, err := os.Stat(script); err != nil {
 		return "", "", fmt.Errorf("run it in cases/lab: %w", err)
-	}
-	if t := os.Getenv("LAB_TOOLS_TMP"); t != "" {
-		netcause = o.dir + ".netcause"
-		return t, netcause, buildNetcause(ctx, netcause)
 	}
 	cmd := exec.CommandContext(ctx, "bash", script, "--lab")
 	cmd.Stderr = os.Stderr
@@ -174,7 +187,7 @@ func (o *options) upCommand() *cobra.Command {
 					if keep {
 						return err
 					}
-					return errors.Join(err, down(cmd.Context(), o.dir))
+					return errors.Join(err, o.down(cmd.Context()))
 				}
 				fmt.Fprint(o.out, "next: go run . break ID (go run . list shows the cases), go run . shell n1\n")
 				return nil
@@ -192,10 +205,15 @@ func (o *options) downCommand() *cobra.Command {
 		Use: "down", Short: "Take everything down, also after a crash", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.locked(func() error {
-				return errors.Join(down(cmd.Context(), o.dir), removeIfThere(o.dir+".netcause"), removeIfThere(filepath.Clean(o.dir)+".lock"))
+				return o.down(cmd.Context())
 			})
 		},
 	}
+}
+
+// down takes the lab down, and all that was made for it.
+func (o *options) down(ctx context.Context) error {
+	return errors.Join(down(ctx, o.dir), removeIfThere(o.dir+".netcause"), removeIfThere(o.dir+".lock"))
 }
 
 func removeIfThere(path string) error {
@@ -447,8 +465,8 @@ func (r *runner) run(ctx context.Context, o *options) error {
 		}
 		return nil
 	}()
-	if !r.keep || err != nil && ctx.Err() != nil {
-		err = errors.Join(err, down(ctx, o.dir))
+	if !r.keep || ctx.Err() != nil {
+		err = errors.Join(err, o.down(ctx))
 	}
 	fmt.Fprintln(o.out)
 	if !table(o.out, rows) && err == nil {
@@ -468,6 +486,9 @@ func (r *runner) runAll(ctx context.Context, o *options, v Variant, cases []Case
 			if i == 0 {
 				healthy := Case{ID: "healthy", About: "nothing is wrong, " + v.String(), Cluster: v, On: nodeNames}
 				rows = append(rows, l.run(ctx, healthy, r.recordTo(o, healthy)))
+				if err := ctx.Err(); err != nil {
+					return rows, err
+				}
 			}
 		}
 		done := l.run(ctx, c, r.recordTo(o, c))

@@ -16,7 +16,7 @@ for unit; do
 	case ${unit%.service} in
 	kubelet) case $verb in start|restart|reload) kill -HUP "$(cat ` + kubeletPID + `)" ;; status|is-active) echo active ;; *) echo "not here: systemctl $verb $unit" >&2; exit 1 ;; esac ;;
 	# There is no more of it than the kubelet's stand-in.
-	containerd) [ "$verb" = is-active ] && echo active ;;
+	containerd) [ "$verb" != is-active ] || echo active ;;
 	network|NetworkManager) ifdown eth0; ifup eth0 ;;
 	*) echo "Failed to $verb $unit: Unit $unit not found." >&2; exit 5 ;;
 	esac || exit
