@@ -29,6 +29,8 @@ func convertService(s *corev1.Service) facts.Service {
 			HealthCheckNodePort:      s.Spec.HealthCheckNodePort,
 			PublishNotReadyAddresses: s.Spec.PublishNotReadyAddresses,
 			LoadBalancerSourceRanges: texts(s.Spec.LoadBalancerSourceRanges),
+			SessionAffinityConfig:    convertSessionAffinity(s.Spec.SessionAffinityConfig),
+			TrafficDistribution:      value(s.Spec.TrafficDistribution),
 		},
 		Status: facts.ServiceStatus{LoadBalancer: facts.LoadBalancerStatus{
 			Ingress: each(s.Status.LoadBalancer.Ingress, func(i *corev1.LoadBalancerIngress) facts.LoadBalancerIngress {
@@ -36,6 +38,17 @@ func convertService(s *corev1.Service) facts.Service {
 			}),
 		}},
 	}
+}
+
+func convertSessionAffinity(c *corev1.SessionAffinityConfig) *facts.SessionAffinity {
+	if c == nil {
+		return nil
+	}
+	out := &facts.SessionAffinity{}
+	if c.ClientIP != nil {
+		out.ClientIP = &facts.ClientIPAffinity{TimeoutSeconds: value(c.ClientIP.TimeoutSeconds)}
+	}
+	return out
 }
 
 func convertEndpointSlice(s *discoveryv1.EndpointSlice) facts.EndpointSlice {
@@ -55,8 +68,15 @@ func convertEndpoint(e *discoveryv1.Endpoint) facts.Endpoint {
 		Conditions: facts.EndpointConditions{
 			Ready: e.Conditions.Ready, Serving: e.Conditions.Serving, Terminating: e.Conditions.Terminating,
 		},
+		Hostname: value(e.Hostname),
 		NodeName: value(e.NodeName),
 		Zone:     value(e.Zone),
+	}
+	if e.Hints != nil {
+		out.Hints = &facts.EndpointHints{
+			ForZones: each(e.Hints.ForZones, func(z *discoveryv1.ForZone) facts.EndpointHint { return facts.EndpointHint{Name: z.Name} }),
+			ForNodes: each(e.Hints.ForNodes, func(n *discoveryv1.ForNode) facts.EndpointHint { return facts.EndpointHint{Name: n.Name} }),
+		}
 	}
 	if e.TargetRef != nil {
 		ref := convertReference(e.TargetRef)

@@ -280,11 +280,23 @@ type ServiceSpec struct {
 	Selector                 map[string]string `json:"selector,omitempty"`
 	Ports                    []ServicePort     `json:"ports,omitempty"`
 	SessionAffinity          string            `json:"sessionAffinity,omitempty"`
+	SessionAffinityConfig    *SessionAffinity  `json:"sessionAffinityConfig,omitempty"`
 	InternalTrafficPolicy    string            `json:"internalTrafficPolicy,omitempty"`
 	ExternalTrafficPolicy    string            `json:"externalTrafficPolicy,omitempty"`
 	HealthCheckNodePort      int32             `json:"healthCheckNodePort,omitempty"`
 	PublishNotReadyAddresses bool              `json:"publishNotReadyAddresses,omitempty"`
 	LoadBalancerSourceRanges []string          `json:"loadBalancerSourceRanges,omitempty"`
+	TrafficDistribution      string            `json:"trafficDistribution,omitempty"` // "PreferSameZone", "PreferSameNode", "PreferClose"
+}
+
+// SessionAffinity is a v1 SessionAffinityConfig.
+type SessionAffinity struct {
+	ClientIP *ClientIPAffinity `json:"clientIP,omitempty"`
+}
+
+// ClientIPAffinity keeps a client's connections together for a time.
+type ClientIPAffinity struct {
+	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
 }
 
 // ServicePort is a port of a Service.
@@ -326,9 +338,22 @@ type EndpointSlice struct {
 type Endpoint struct {
 	Addresses  []string           `json:"addresses"`
 	Conditions EndpointConditions `json:"conditions"`
+	Hostname   string             `json:"hostname,omitempty"`
 	NodeName   string             `json:"nodeName,omitempty"`
 	Zone       string             `json:"zone,omitempty"`
+	Hints      *EndpointHints     `json:"hints,omitempty"`
 	TargetRef  *ObjectReference   `json:"targetRef,omitempty"`
+}
+
+// EndpointHints say which clients an endpoint is meant for.
+type EndpointHints struct {
+	ForZones []EndpointHint `json:"forZones,omitempty"`
+	ForNodes []EndpointHint `json:"forNodes,omitempty"`
+}
+
+// EndpointHint names a zone or a node.
+type EndpointHint struct {
+	Name string `json:"name"`
 }
 
 // EndpointConditions are an endpoint's; absent means unknown and is to be taken as ready.

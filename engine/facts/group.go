@@ -8,6 +8,7 @@ package facts
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Status says how a group of facts was obtained. The zero value is [NotAsked].
@@ -74,6 +75,23 @@ type Meta struct {
 	Sources []Source `json:"sources,omitempty"`
 	// Raw is what they said, where that was text. Not part of the JSON: bundles keep it in files of its own.
 	Raw []Raw `json:"-"`
+}
+
+// limitedTo begins the reason of a group of the cluster that was read in some namespaces alone; their names follow.
+const limitedTo = "limited to namespaces "
+
+// Unread says why objects of a namespace may be missing from a group of the cluster, in a few words; "" asks of all
+// namespaces. It is empty where none are missing.
+func (m *Meta) Unread(namespace string) string {
+	if m.Status != Read {
+		return strings.TrimSuffix(m.Status.String()+": "+m.Reason, ": ")
+	}
+	// What failed in one of the namespaces follows after a semicolon: then none is sure.
+	names, limited := strings.CutPrefix(m.Reason, limitedTo)
+	if limited && namespace != "" && !strings.Contains(names, ";") && slices.Contains(strings.Split(names, ", "), namespace) {
+		return ""
+	}
+	return m.Reason
 }
 
 // Group is one group of facts together with how it was obtained. Value means something only where Status is [Read].

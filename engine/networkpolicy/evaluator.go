@@ -23,7 +23,7 @@ type Evaluator struct {
 	policies map[string]*[2]shelf
 	// count is how many policies there are for each direction.
 	count [2]int
-	// policiesUnread says why the policies of a namespace may not all be there; nil where all of all are.
+	// policiesUnread says why the policies of a namespace may not all be there; "" where they are.
 	policiesUnread func(namespace string) string
 
 	pods map[netip.Addr]podAddress
@@ -63,7 +63,7 @@ func New(cluster *facts.Cluster) *Evaluator {
 }
 
 func (e *Evaluator) indexPolicies(g *facts.Group[[]facts.NetworkPolicy]) {
-	e.policiesUnread = unread(&g.Meta)
+	e.policiesUnread = g.Unread
 	e.policies = map[string]*[2]shelf{}
 	if g.Status != facts.Read {
 		return
@@ -90,10 +90,7 @@ func (e *Evaluator) indexPolicies(g *facts.Group[[]facts.NetworkPolicy]) {
 }
 
 func (e *Evaluator) indexPods(g *facts.Group[[]facts.Pod]) {
-	e.podsUnread = ""
-	if f := unread(&g.Meta); f != nil {
-		e.podsUnread = f("")
-	}
+	e.podsUnread = g.Unread("")
 	e.pods = map[netip.Addr]podAddress{}
 	e.nodes = map[netip.Addr]string{}
 	if g.Status != facts.Read {
@@ -239,10 +236,7 @@ func (e *Evaluator) indexServices(g *facts.Group[[]facts.Service]) {
 }
 
 func (e *Evaluator) indexNamespaces(g *facts.Group[[]facts.NamespaceObject]) {
-	e.namespacesUnread = ""
-	if f := unread(&g.Meta); f != nil {
-		e.namespacesUnread = f("")
-	}
+	e.namespacesUnread = g.Unread("")
 	e.namespaces = map[string]map[string]string{}
 	if g.Status != facts.Read {
 		return
@@ -258,37 +252,4 @@ func (e *Evaluator) indexNamespaces(g *facts.Group[[]facts.NamespaceObject]) {
 func (e *Evaluator) namespaceLabels(name string) labelSet {
 	labels, ok := e.namespaces[name]
 	return labelSet{labels: labels, unread: !ok, namespace: name}
-}
-
-// limited begins the reason of a group that was read in some namespaces alone; their names follow.
-const limited = "limited to namespaces "
-
-// unread says of a group why the objects of a namespace may be missing from it; "" asks of all namespaces. It is nil for
-// a group that is whole.
-func unread(m *facts.Meta) func(namespace string) string {
-	if m.Status != facts.Read {
-		reason := m.Status.String()
-		if m.Reason != "" {
-			reason += ": " + m.Reason
-		}
-		return func(string) string { return reason }
-	}
-	if m.Reason == "" {
-		return nil
-	}
-	// What failed in one of the namespaces follows after a semicolon: then none is sure.
-	names, ok := strings.CutPrefix(m.Reason, limited)
-	if !ok || strings.Contains(names, ";") {
-		return func(string) string { return m.Reason }
-	}
-	whole := map[string]bool{}
-	for name := range strings.SplitSeq(names, ", ") {
-		whole[name] = true
-	}
-	return func(namespace string) string {
-		if namespace != "" && whole[namespace] {
-			return ""
-		}
-		return m.Reason
-	}
 }

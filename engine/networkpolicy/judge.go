@@ -157,9 +157,6 @@ func (e *Evaluator) judge(d direction, c *connection) Judgement {
 
 // policiesMissing says why policies of a namespace may be missing; "" asks of all.
 func (e *Evaluator) policiesMissing(namespace string) string {
-	if e.policiesUnread == nil {
-		return ""
-	}
 	return e.policiesUnread(namespace)
 }
 
