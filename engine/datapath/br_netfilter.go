@@ -22,6 +22,10 @@ func (n *Namespace) bridgeFilters(p Packet) (truth, *Missing) {
 // bridged takes a frame that a bridge forwards through iptables where br_netfilter does so: br_nf_pre_routing, br_nf_forward
 // and br_nf_post_routing of net/bridge/br_netfilter_hooks.c.
 func (w *walker) bridged(s state, ns *Namespace, br, in, out *facts.Link, next func(state) []Branch) []Branch {
+	s, denied := w.egress(s, ns)
+	if denied != nil {
+		return denied
+	}
 	on, why := ns.bridgeFilters(s.pkt)
 	switch on {
 	case maybe:

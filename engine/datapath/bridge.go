@@ -32,6 +32,9 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		if pod, ok := w.model.pods[nexthop]; ok {
 			s.last().Text += fmt.Sprintf(", Pod %s/%s, whose namespace was not read", pod.Metadata.Namespace, pod.Metadata.Name)
 			s.last().Missing = missing(ns, "")
+			if denied := w.ingressUnread(s, ns, pod); denied != nil {
+				return denied
+			}
 			return s.end(Unknown)
 		}
 		if w.unreadPort(ns, br, in) {

@@ -26,7 +26,11 @@ func (w *walker) bridgedHook(
 ) []Branch {
 	s, c := s.track(ns, stage, w.answer != nil)
 	if !readFilter(ns.facts) {
+		if branches, taken := w.assumed(s, ns, stage, next); taken {
+			return branches
+		}
 		s.pkt = c.undo(s.pkt, stage)
+		s = s.masquerades(ns, stage, oif, nexthop)
 		s = s.step(ns, stage, "the netfilter rules were not read")
 		return next(s.unsure(missing(ns, "nftables")))
 	}

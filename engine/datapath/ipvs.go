@@ -13,6 +13,9 @@ import (
 func (w *walker) virtualServer(s state, ns *Namespace) (branches []Branch, taken bool) {
 	if ns.facts.IPVS.Status != facts.Read {
 		if a := ns.local[s.pkt.Dst]; a != nil && a.Dev == "kube-ipvs0" {
+			if branches, taken := w.assumedServer(s, ns); taken {
+				return branches, true
+			}
 			return s.unknown(ns, StageInput, s.pkt.Dst.String()+" is on kube-ipvs0, and the table of IPVS was not read", missing(ns, "ipvs")), true
 		}
 		return nil, false
@@ -78,6 +81,11 @@ func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, list
 		s.last().Text += ": forwarding by " + r.Forward + " is not followed"
 		return s.end(Unknown)
 	}
+	return w.sendReal(s, ns)
+}
+
+// sendReal routes a packet that IPVS has given a real server.
+func (w *walker) sendReal(s state, ns *Namespace) []Branch {
 	flow := s.pkt.flow("lo")
 	flow.Src = netip.Addr{}
 	decisions, _ := ns.RouteOutput(flow)

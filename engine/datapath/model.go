@@ -18,6 +18,7 @@ type Model struct {
 	pods       map[netip.Addr]*facts.Pod
 	nodeObject map[netip.Addr]string // InternalIP to name
 	parsed     sync.Map              // *Namespace to parsedListings
+	objects    *objects              // nil where no cluster was read
 }
 
 // place is a device of a namespace.
@@ -43,8 +44,12 @@ func New(s *facts.Snapshot) *Model {
 	if s.Cluster == nil {
 		return m
 	}
+	m.objects = newObjects(s.Cluster)
 	for i := range s.Cluster.Pods.Value {
 		p := &s.Cluster.Pods.Value[i]
+		if p.Status.Phase == "Succeeded" || p.Status.Phase == "Failed" {
+			continue // its address may be another's by now
+		}
 		if a, err := netip.ParseAddr(p.Status.PodIP); err == nil && !p.Spec.HostNetwork {
 			m.pods[a] = p
 		}

@@ -34,11 +34,9 @@ func (w *walker) socket(s state, ns *Namespace, dev string) []Branch {
 	back := &walker{model: w.model, origin: w.origin, outside: w.outside, answer: s.began, branches: w.branches}
 	answer := s.pkt.reversed()
 	answer.TTL = defaultTTL
-	b.Reply = back.send(state{pkt: answer, probability: 1, connections: s.connections}, ns)
+	b.Reply = back.send(state{pkt: answer, probability: 1, connections: s.connections, assumed: s.assumed}, ns)
 	w.branches = back.branches
-	if v := worst(b.Reply); badness[v] > badness[b.Verdict] {
-		b.Verdict = v
-	}
+	b.settle()
 	return branches
 }
 

@@ -44,6 +44,8 @@ const (
 	StageDecap       Stage = "decap"
 	StageNeighbour   Stage = "neighbour"
 	StageSocket      Stage = "socket"
+	// StagePolicy is where NetworkPolicies are enforced: on the node, between a Pod's device and the routes.
+	StagePolicy Stage = "policy"
 )
 
 // Packet is a packet as it is at one step.
@@ -94,6 +96,8 @@ type Step struct {
 	// Circle are the places that the packet of a Looped step goes round by, from one of them back to the same.
 	Circle []string  `json:"circle,omitempty"`
 	TooBig *Oversize `json:"too_big,omitempty"`
+	// Assumed: what decides was not read, and the step is what the cluster's objects ask for. The verdict is Unknown.
+	Assumed bool `json:"assumed,omitempty"`
 }
 
 // Oversize is what a packet does not fit.
@@ -114,6 +118,9 @@ type Branch struct {
 	Steps       []Step   `json:"steps"`
 	// Verdict is what becomes of the packet, and where it is delivered, of the answer: the worst of Reply's.
 	Verdict Verdict `json:"verdict"`
+	// Expected is of an Unknown verdict what it comes to if every step that is not certain lets the packet pass, and a node
+	// whose rules were not read holds what the cluster's objects ask for; empty where even that does not tell.
+	Expected Verdict `json:"expected,omitempty"`
 	// Reply are the ways of the answer, empty where none was walked.
 	Reply []Branch `json:"reply,omitempty"`
 
@@ -154,7 +161,9 @@ type Trace struct {
 	Packet Packet `json:"packet"`
 	// Verdict is that of all branches where they agree, else the worst that is certain: a connection of which one branch
 	// is dropped fails at times.
-	Verdict  Verdict  `json:"verdict"`
+	Verdict Verdict `json:"verdict"`
+	// Expected is that of all branches, as theirs.
+	Expected Verdict  `json:"expected,omitempty"`
 	Branches []Branch `json:"branches"`
 }
 

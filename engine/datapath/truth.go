@@ -30,7 +30,8 @@ func (t truth) not() truth {
 
 // Missing are facts that an answer would need.
 type Missing struct {
-	Node string `json:"node"`
+	// Node is empty for facts of the cluster.
+	Node string `json:"node,omitempty"`
 	// Namespace is the network namespace's id, or where it has none among the facts its Pod's namespace/name; empty for the
 	// node's own.
 	Namespace string `json:"namespace,omitempty"`
@@ -46,6 +47,9 @@ func (m Missing) String() string {
 		what = m.Group
 	}
 	of := "node " + m.Node
+	if m.Node == "" {
+		of = "the cluster"
+	}
 	if m.Namespace != "" {
 		of = fmt.Sprintf("namespace %s of node %s", m.Namespace, m.Node)
 	}

@@ -30,6 +30,7 @@ func (w *Walk) Ways() int { return len(w.trace.Branches) }
 func (w *Walk) Trace() Trace {
 	t := w.trace
 	t.Verdict = w.Verdict()
+	t.Expected = expected(t.Verdict, t.Branches)
 	t.Branches = slices.Clone(t.Branches)
 	for i := range t.Branches {
 		t.Branches[i].render()
@@ -96,6 +97,10 @@ type state struct {
 	prerouted bool
 	// began is the packet as its sender's socket knows it.
 	began *Packet
+	// assumed: a step on the way is what the cluster's objects ask for, and nothing after it is certain.
+	assumed    bool
+	masquerade masquerading
+	policing   policing
 }
 
 // unsure says that the last step is not certain, and goes on.
@@ -113,10 +118,11 @@ func (s state) end(v Verdict) []Branch {
 }
 
 func (s state) branch(v Verdict) []Branch {
-	if v == Delivered && s.doubt {
-		v = Unknown
+	b := Branch{Probability: s.probability, When: s.when, Verdict: v, last: s.steps}
+	if v != Unknown && (s.assumed || v == Delivered && s.doubt) {
+		b.Verdict, b.Expected = Unknown, v
 	}
-	return []Branch{{Probability: s.probability, When: s.when, Verdict: v, last: s.steps}}
+	return []Branch{b}
 }
 
 // unknown ends the branch at a step that the facts do not tell about.
@@ -239,6 +245,10 @@ func (w *walker) receive(s state, ns *Namespace, dev string) []Branch {
 		began := s.pkt
 		s.began = &began
 	}
+	s, denied := w.ingress(s, ns)
+	if denied != nil {
+		return denied
+	}
 	return w.hook(s, ns, StagePrerouting, dev, "", netip.Addr{}, func(s state) []Branch {
 		return w.route(s, ns, dev)
 	})
@@ -265,6 +275,10 @@ func (w *walker) decided(s state, ns *Namespace, dev string, d Decision) []Branc
 	case ended != nil:
 		return ended
 	case d.Action == "local":
+		s, denied := w.egress(s, ns)
+		if denied != nil {
+			return denied
+		}
 		return w.hook(s, ns, StageInput, dev, "", netip.Addr{}, func(s state) []Branch { return w.socket(s, ns, dev) })
 	}
 	return w.forward(s, ns, dev, d)
@@ -280,6 +294,10 @@ func (w *walker) forward(s state, ns *Namespace, dev string, d Decision) []Branc
 	if ended := s.tooLong(ns, StageForward, d); ended != nil {
 		return ended
 	}
+	s, denied := w.egress(s, ns)
+	if denied != nil {
+		return denied
+	}
 	return w.hook(s, ns, StageForward, dev, d.Way.Dev, netip.Addr{}, func(s state) []Branch {
 		return w.leave(s, ns, dev, d)
 	})
@@ -287,6 +305,7 @@ func (w *walker) forward(s state, ns *Namespace, dev string, d Decision) []Branc
 
 // leave is ip_output: POSTROUTING and then the device.
 func (w *walker) leave(s state, ns *Namespace, iif string, d Decision) []Branch {
+	s = s.policed(ns)
 	if iif == "" && d.Action == "forward" {
 		if ended := s.tooLong(ns, StageOutput, d); ended != nil {
 			return ended

@@ -100,6 +100,14 @@ type Group[T any] struct {
 	Value T `json:"value,omitempty"`
 }
 
+// Known is the value where the group was read, else the zero value.
+func (g *Group[T]) Known() (value T) {
+	if g.Status == Read {
+		return g.Value
+	}
+	return value
+}
+
 // ReadGroup is a group that was read.
 func ReadGroup[T any](value T, sources ...Source) Group[T] {
 	return Group[T]{Meta: Meta{Status: Read, Sources: sources}, Value: value}

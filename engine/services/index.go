@@ -81,17 +81,17 @@ func New(cluster *facts.Cluster) *Index {
 		nodes: map[string]*facts.NodeObject{}, frontends: map[netip.Addr][]frontend{},
 		nodeOf: map[netip.Addr]string{}, podOf: map[netip.Addr]*facts.Pod{},
 	}
-	for i := range cluster.Services.Value {
+	for i := range cluster.Services.Known() {
 		x.addService(&cluster.Services.Value[i])
 	}
-	for i := range cluster.EndpointSlices.Value {
+	for i := range cluster.EndpointSlices.Known() {
 		s := &cluster.EndpointSlices.Value[i]
 		if name := s.Metadata.Labels[serviceNameLabel]; name != "" {
 			name = s.Metadata.Namespace + "/" + name
 			x.slices[name] = append(x.slices[name], s)
 		}
 	}
-	for i := range cluster.Pods.Value {
+	for i := range cluster.Pods.Known() {
 		p := &cluster.Pods.Value[i]
 		x.pods[p.Metadata.Namespace] = append(x.pods[p.Metadata.Namespace], p)
 		if p.Spec.HostNetwork || ended(p) {
@@ -101,7 +101,7 @@ func New(cluster *facts.Cluster) *Index {
 			x.podOf[a] = p
 		}
 	}
-	for i := range cluster.Nodes.Value {
+	for i := range cluster.Nodes.Known() {
 		n := &cluster.Nodes.Value[i]
 		x.nodes[n.Metadata.Name] = n
 		for _, address := range n.Status.Addresses {
