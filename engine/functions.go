@@ -10,6 +10,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/netcause/netcause/engine/networkpolicy"
 )
 
 // function is a built-in function that rules call to ask about bulk facts. Most take a node's name first.
@@ -95,6 +97,12 @@ var functions = []function{
 		result:      "object: asked, allowed, unknown, missing, denied ({policies, direction, reason, unmet, count, pods, nodes})",
 		answer:      deniedPodsAnswer{},
 		ask:         askDeniedPods,
+	},
+	{
+		name:        "netcause.policy_enforcement",
+		description: "Whether anything in the cluster does what NetworkPolicies ask, and what shows it.",
+		result:      "object: status (\"enforced\", \"not-enforced\", \"unknown\"), fact, value, source",
+		ask:         func(in *incident, _ []any) (any, error) { return networkpolicy.FindEnforcement(in.snapshot.Cluster), nil },
 	},
 }
 

@@ -18,11 +18,10 @@
 package netcause.rules.dns_failure.network_policy_blocks_dns
 
 import data.netcause.lib.dns
-import data.netcause.lib.policy_plugin
 import data.netcause.lib.text
 
 finding contains f if {
-	not policy_plugin.not_enforced(input.cluster)
+	not _not_enforced
 	some question in _questions
 	some denial in question.answer.denied
 	policy := denial.policies[0]
@@ -60,7 +59,7 @@ finding contains f if {
 	}
 }
 
-ruled_out contains {"message": "nothing enforces NetworkPolicies in this cluster", "evidence": [policy_plugin.not_enforced(input.cluster)]}
+ruled_out contains {"message": "nothing enforces NetworkPolicies in this cluster", "evidence": [_not_enforced]}
 
 ruled_out contains {"message": "the cluster has no NetworkPolicy", "evidence": []} if count(input.cluster.networkpolicies) == 0
 
@@ -73,7 +72,7 @@ ruled_out contains {
 	}],
 } if {
 	count(input.cluster.networkpolicies) > 0
-	not policy_plugin.not_enforced(input.cluster)
+	not _not_enforced
 	some question in _questions
 	count(question.answer.denied) == 0
 	question.answer.unknown == 0
@@ -102,6 +101,11 @@ _questions := [question |
 		"answer": netcause.denied_pods(sort(addresses), "UDP", port),
 	}
 ]
+
+_not_enforced := object.remove(answer, ["status"]) if {
+	answer := netcause.policy_enforcement()
+	answer.status == "not-enforced"
+}
 
 _names(denial) := {sprintf("%s/%s", [pod.namespace, pod.name]) | some pod in denial.pods}
 

@@ -18,8 +18,6 @@ policy := {"metadata": {"name": "lock-down", "namespace": "shop"}, "spec": {"pod
 
 cluster := {
 	"pods": [],
-	"nodes": [],
-	"daemonsets": [],
 	"networkpolicies": [policy],
 	"services": [service, object.union(service, {"metadata": {"name": "web", "labels": {"k8s-app": "web"}}})],
 	"endpointslices": [endpoint_slice],
@@ -44,6 +42,10 @@ denied := object.union(nobody, {"allowed": 2, "denied": [{
 
 unknown := object.union(nobody, {"allowed": 3, "unknown": 1, "missing": ["the labels of namespace shop were not read"]})
 
+enforced := {"status": "enforced", "fact": "DaemonSet kube-system/canal", "value": "canal enforces policies", "source": "daemonsets.json"}
+
+not_enforced := {"status": "not-enforced", "fact": "network of Node n1", "value": "flannel alone", "source": "nodes.json"}
+
 by_port(addresses, "UDP", 5353) := denied if addresses == ["10.244.1.2", "10.244.2.2"]
 
 ruled_out_only if {
@@ -53,50 +55,50 @@ ruled_out_only if {
 }
 
 test_found_egress_without_dns if {
-	some f in rule.finding with input as incident with netcause.denied_pods as by_port
+	some f in rule.finding with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as enforced
 	f.subject == {"kind": "NetworkPolicy", "name": "lock-down", "namespace": "shop"}
 	f.message == "The way of 2 Pods (shop/web-0, shop/web-1) to the DNS Pods on port 5353 over UDP is denied: their names do not resolve."
 	f.affects == ["n1"]
 	f.evidence[0].source == "kubectl get networkpolicy -n shop lock-down -o yaml"
 	contains(f.fix.steps[0].edit, "kubernetes.io/metadata.name: kube-system")
 	contains(f.fix.steps[0].edit, "ports 5353 over UDP")
-	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as by_port
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as enforced
 }
 
 test_found_at_the_dns_pods if {
 	at_dns := object.union(denied, {"denied": [object.union(denied.denied[0], {"direction": "ingress"})]})
-	some f in rule.finding with input as incident with netcause.denied_pods as at_dns
+	some f in rule.finding with input as incident with netcause.denied_pods as at_dns with netcause.policy_enforcement as enforced
 	contains(f.fix.steps[0].edit, "selects the DNS Pods")
 }
 
 test_ruled_out_allowed if {
-	ruled_out_only with input as incident with netcause.denied_pods as nobody
+	ruled_out_only with input as incident with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
 }
 
 test_ruled_out_no_policy if {
-	ruled_out_only with input as with_cluster({"networkpolicies": []}) with netcause.denied_pods as nobody
-	ruled_out_only with input as with_cluster({"networkpolicies": [], "endpointslices": []}) with netcause.denied_pods as nobody
+	ruled_out_only with input as with_cluster({"networkpolicies": []}) with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
+	ruled_out_only with input as with_cluster({"networkpolicies": [], "endpointslices": []}) with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
 }
 
-test_ruled_out_flannel_enforces_nothing if {
-	node := {"metadata": {"name": "n1", "annotations": {"flannel.alpha.coreos.com/backend-type": "vxlan"}}, "source": "nodes.json"}
-	ruled_out_only with input as with_cluster({"nodes": [node]}) with netcause.denied_pods as denied
+test_ruled_out_nothing_enforces if {
+	ruled_out_only with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as not_enforced
+	some r in rule.ruled_out with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as not_enforced
+	r.evidence == [{"fact": "network of Node n1", "value": "flannel alone", "source": "nodes.json"}]
+}
 
-	canal := {"metadata": {"name": "canal", "namespace": "kube-system"}}
-	count(rule.finding) == 1 with input as with_cluster({"nodes": [node], "daemonsets": [canal]}) with netcause.denied_pods as denied
-
-	k3s := object.union(node, {"status": {"nodeInfo": {"kubeletVersion": "v1.33.1+k3s1"}}})
-	count(rule.finding) == 1 with input as with_cluster({"nodes": [k3s]}) with netcause.denied_pods as denied
+test_found_where_who_enforces_is_not_known if {
+	unclear := object.union(not_enforced, {"status": "unknown"})
+	count(rule.finding) == 1 with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as unclear
 }
 
 test_unexamined_unknown if {
-	some u in rule.unexamined with input as incident with netcause.denied_pods as unknown
+	some u in rule.unexamined with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as enforced
 	u.reason == "the labels of namespace shop were not read"
-	count(rule.finding) == 0 with input as incident with netcause.denied_pods as unknown
-	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as unknown
+	count(rule.finding) == 0 with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as enforced
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as enforced
 }
 
 test_unexamined_no_dns_service if {
-	some u in rule.unexamined with input as with_cluster({"endpointslices": []}) with netcause.denied_pods as nobody
+	some u in rule.unexamined with input as with_cluster({"endpointslices": []}) with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
 	u.group == "cluster.endpointslices"
 }
