@@ -42,7 +42,7 @@ denied := object.union(nobody, {"allowed": 2, "denied": [{
 
 unknown := object.union(nobody, {"allowed": 3, "unknown": 1, "missing": ["the labels of namespace shop were not read"]})
 
-enforced := {"status": "enforced", "fact": "DaemonSet kube-system/canal", "value": "canal enforces policies", "source": "daemonsets.json"}
+by_canal := {"status": "enforced", "fact": "DaemonSet kube-system/canal", "value": "canal enforces policies", "source": "daemonsets.json"}
 
 not_enforced := {"status": "not-enforced", "fact": "network of Node n1", "value": "flannel alone", "source": "nodes.json"}
 
@@ -55,29 +55,31 @@ ruled_out_only if {
 }
 
 test_found_egress_without_dns if {
-	some f in rule.finding with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as enforced
+	some f in rule.finding with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as by_canal
 	f.subject == {"kind": "NetworkPolicy", "name": "lock-down", "namespace": "shop"}
 	f.message == "The way of 2 Pods (shop/web-0, shop/web-1) to the DNS Pods on port 5353 over UDP is denied: their names do not resolve."
 	f.affects == ["n1"]
 	f.evidence[0].source == "kubectl get networkpolicy -n shop lock-down -o yaml"
 	contains(f.fix.steps[0].edit, "kubernetes.io/metadata.name: kube-system")
 	contains(f.fix.steps[0].edit, "ports 5353 over UDP")
-	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as enforced
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as by_canal
 }
 
 test_found_at_the_dns_pods if {
 	at_dns := object.union(denied, {"denied": [object.union(denied.denied[0], {"direction": "ingress"})]})
-	some f in rule.finding with input as incident with netcause.denied_pods as at_dns with netcause.policy_enforcement as enforced
+	some f in rule.finding with input as incident with netcause.denied_pods as at_dns with netcause.policy_enforcement as by_canal
 	contains(f.fix.steps[0].edit, "selects the DNS Pods")
 }
 
 test_ruled_out_allowed if {
-	ruled_out_only with input as incident with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
+	ruled_out_only with input as incident with netcause.denied_pods as nobody with netcause.policy_enforcement as by_canal
 }
 
 test_ruled_out_no_policy if {
-	ruled_out_only with input as with_cluster({"networkpolicies": []}) with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
-	ruled_out_only with input as with_cluster({"networkpolicies": [], "endpointslices": []}) with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
+	none := with_cluster({"networkpolicies": []})
+	ruled_out_only with input as none with netcause.denied_pods as nobody with netcause.policy_enforcement as by_canal
+	nothing := with_cluster({"networkpolicies": [], "endpointslices": []})
+	ruled_out_only with input as nothing with netcause.denied_pods as nobody with netcause.policy_enforcement as by_canal
 }
 
 test_ruled_out_nothing_enforces if {
@@ -92,13 +94,14 @@ test_found_where_who_enforces_is_not_known if {
 }
 
 test_unexamined_unknown if {
-	some u in rule.unexamined with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as enforced
+	some u in rule.unexamined with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as by_canal
 	u.reason == "the labels of namespace shop were not read"
-	count(rule.finding) == 0 with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as enforced
-	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as enforced
+	count(rule.finding) == 0 with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as by_canal
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as by_canal
 }
 
 test_unexamined_no_dns_service if {
-	some u in rule.unexamined with input as with_cluster({"endpointslices": []}) with netcause.denied_pods as nobody with netcause.policy_enforcement as enforced
+	no_service := with_cluster({"endpointslices": []})
+	some u in rule.unexamined with input as no_service with netcause.denied_pods as nobody with netcause.policy_enforcement as by_canal
 	u.group == "cluster.endpointslices"
 }
