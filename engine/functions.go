@@ -102,7 +102,9 @@ var functions = []function{
 		name:        "netcause.policy_enforcement",
 		description: "Whether anything in the cluster does what NetworkPolicies ask, and what shows it.",
 		result:      "object: status (\"enforced\", \"not-enforced\", \"unknown\"), fact, value, source",
-		ask:         func(in *incident, _ []any) (any, error) { return networkpolicy.FindEnforcement(in.snapshot.Cluster), nil },
+		ask: func(in *incident, _ []any) (any, error) {
+			return networkpolicy.FindEnforcement(in.snapshot.Cluster), nil
+		},
 	},
 }
 

@@ -84,15 +84,15 @@ func TestTraceJSON(t *testing.T) {
 
 func TestTraceSaysWhatItDoesNotUnderstand(t *testing.T) {
 	for args, want := range map[string]string{
-		"--from node/n1 --to svc/default/registry ../../cases/healthy/snapshot":           "the port is missing",
-		"--from node/n1 --to svc/default/nothing:1 ../../cases/healthy/snapshot":          "there is no such svc among the facts",
-		"--from node/n9 --to svc/default/registry:5000 ../../cases/healthy/snapshot":      `node "n9" was not collected`,
+		"--from node/n1 --to svc/kube-system/kube-dns ../../cases/healthy/snapshot":       "the port is missing: Service kube-system/kube-dns has dns (53/UDP), dns-tcp (53/TCP)",
+		"--from node/n1 --to svc/default/nothing:1 ../../cases/healthy/snapshot":          "there is no Service default/nothing; Services in default: kubernetes, registry",
+		"--from node/n9 --to svc/default/registry:5000 ../../cases/healthy/snapshot":      `there is no node "n9" among the facts; collected: n1, n2`,
 		"--from ip/192.0.2.7 --to svc/default/registry:5000 ../../cases/healthy/snapshot": "name the node that it arrives at with --via",
-		"--from node/n1 --to web:80 ../../cases/healthy/snapshot":                         "it begins with none of pod/, node/, svc/, ip/",
+		"--from node/n1 --to web:80 ../../cases/healthy/snapshot":                         "it is no name of the cluster's",
 		"--from node/n1 --to node/n2:80 --proto gre ../../cases/healthy/snapshot":         `protocol "gre" is not one of`,
 		"--from node/n1 --to node/n2:80 -o yaml ../../cases/healthy/snapshot":             "it is text or json",
 		"--from node/n1 --to node/n2:80 --node-only ../../cases/healthy/snapshot":         "--node-only says what to read live",
-		"--from pod/default/nobody --to node/n2:80 ../../cases/healthy/snapshot":          "there is no such pod among the facts",
+		"--from pod/default/nobody --to node/n2:80 ../../cases/healthy/snapshot":          "there is no Pod default/nobody among the facts; Pods in default: client, registry",
 	} {
 		var stdout, stderr bytes.Buffer
 		status := run(t.Context(), append([]string{"trace"}, strings.Fields(args)...), &stdout, &stderr)

@@ -1,6 +1,10 @@
 package datapath
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/netcause/netcause/engine/facts"
+)
 
 // Sender is where a packet begins.
 type Sender struct {
@@ -16,6 +20,11 @@ type Sender struct {
 // Pod's address is routed to. Src is then the Pod's address, which the packet must have; else it is invalid, and the
 // namespace chooses. ok is false where neither is among the facts.
 func (m *Model) PodSender(namespace, name string) (from Sender, src netip.Addr, ok bool) {
+	return m.PodSenderLike(namespace, name, netip.Addr{})
+}
+
+// PodSenderLike is PodSender for a packet of the family of dst.
+func (m *Model) PodSenderLike(namespace, name string, dst netip.Addr) (from Sender, src netip.Addr, ok bool) {
 	if ns := m.PodNamespace(namespace, name); ns != nil {
 		return Sender{Node: ns.Node, Namespace: ns.ID}, netip.Addr{}, true
 	}
@@ -34,8 +43,8 @@ func (m *Model) PodSender(namespace, name string) (from Sender, src netip.Addr, 
 		if p.Spec.HostNetwork {
 			return Sender{Node: ns.Node}, netip.Addr{}, true
 		}
-		a, err := netip.ParseAddr(p.Status.PodIP)
-		if err != nil {
+		a := podAddress(p, dst)
+		if !a.IsValid() {
 			return Sender{}, netip.Addr{}, false
 		}
 		r := ns.Lookup(Flow{Dst: a, Iif: "lo", UID: new(int)})
@@ -45,4 +54,14 @@ func (m *Model) PodSender(namespace, name string) (from Sender, src netip.Addr, 
 		return Sender{Node: ns.Node, Dev: r.Ways[0].Dev}, a, true
 	}
 	return Sender{}, netip.Addr{}, false
+}
+
+// podAddress is the Pod's address of the family of like, its first where that is invalid.
+func podAddress(p *facts.Pod, like netip.Addr) netip.Addr {
+	for _, ip := range append([]facts.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+		if a, err := netip.ParseAddr(ip.IP); err == nil && (!like.IsValid() || a.Is4() == like.Unmap().Is4()) {
+			return a
+		}
+	}
+	return netip.Addr{}
 }

@@ -167,3 +167,18 @@ func (b *Branch) Ends() *Step {
 	}
 	return &b.Steps[len(b.Steps)-1]
 }
+
+// Either joins the traces of packets of which the sender sends any: a name with several addresses.
+func Either(traces []Trace) Trace {
+	out := traces[0]
+	out.Branches = nil
+	for _, t := range traces {
+		for _, b := range t.Branches {
+			b.Probability /= float64(len(traces))
+			out.Branches = append(out.Branches, b)
+		}
+	}
+	out.Verdict = worst(out.Branches)
+	out.Expected = expected(out.Verdict, out.Branches)
+	return out
+}

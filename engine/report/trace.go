@@ -9,56 +9,11 @@ import (
 	"strings"
 
 	"github.com/netcause/netcause/engine/datapath"
+	"github.com/netcause/netcause/engine/question"
 )
 
-// Path is one way of a packet as the report shows it, with the way of its answer.
-type Path struct {
-	Probability float64          `json:"probability"`
-	When        []string         `json:"when,omitempty"`
-	Verdict     datapath.Verdict `json:"verdict"`
-	Hops        []datapath.Step  `json:"hops"`
-	Reply       []Path           `json:"reply"`
-}
-
-// PathReport is what `netcause trace` says: the verdict of all ways, and the way that decides it or all of them.
-type PathReport struct {
-	From    string           `json:"from"`
-	To      string           `json:"to"`
-	Packet  datapath.Packet  `json:"packet"`
-	Verdict datapath.Verdict `json:"verdict"`
-	// Hops and Reply are of the way that decides the verdict.
-	Hops  []datapath.Step `json:"hops"`
-	Reply []Path          `json:"reply"`
-	// Paths are all ways, where they were asked for.
-	Paths []Path `json:"paths,omitempty"`
-}
-
-// NewPathReport picks of a trace the way that decides its verdict; all keeps every way.
-func NewPathReport(from, to string, t datapath.Trace, all bool) PathReport {
-	r := PathReport{From: from, To: to, Packet: t.Packet, Verdict: t.Verdict, Hops: []datapath.Step{}, Reply: []Path{}}
-	paths := pathsOf(t.Branches)
-	for _, p := range paths {
-		if p.Verdict == t.Verdict {
-			r.Hops, r.Reply = p.Hops, p.Reply
-			break
-		}
-	}
-	if all {
-		r.Paths = paths
-	}
-	return r
-}
-
-func pathsOf(branches []datapath.Branch) []Path {
-	paths := []Path{}
-	for _, b := range branches {
-		paths = append(paths, Path{b.Probability, b.When, b.Verdict, b.Steps, pathsOf(b.Reply)})
-	}
-	return paths
-}
-
 // PathJSON writes the report for a program.
-func PathJSON(w io.Writer, r PathReport) error {
+func PathJSON(w io.Writer, r *question.Answer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
@@ -67,14 +22,17 @@ func PathJSON(w io.Writer, r PathReport) error {
 
 // PathText writes the report for a person: hop by hop, where, what happened, by which rule or route, and the packet
 // wherever it changed.
-func PathText(w io.Writer, r PathReport) error {
+func PathText(w io.Writer, r *question.Answer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s -> %s (%s): %s\n", clean(r.From), clean(r.To), clean(r.Packet.Proto), strings.ToUpper(string(r.Verdict)))
+	fmt.Fprintf(&b, "%s -> %s (%s): %s\n", clean(r.From), clean(r.To), clean(r.Packet.Proto), verdictText(r))
+	if r.Resolved != "" {
+		fmt.Fprintf(&b, "  to %s of %s\n", end(r.Packet.Dst, r.Packet.Dport), clean(r.Resolved))
+	}
 	if len(r.Paths) == 0 {
-		writePath(&b, Path{Verdict: r.Verdict, Hops: r.Hops, Reply: r.Reply}, "")
+		writePath(&b, question.Way{Verdict: r.Verdict, Hops: r.Hops, Reply: r.Reply}, "")
 	}
 	for i, p := range r.Paths {
-		fmt.Fprintf(&b, "\nWay %d of %d, %.0f%%: %s\n", i+1, len(r.Paths), p.Probability*100, p.Verdict)
+		fmt.Fprintf(&b, "\nWay %d of %d, %.0f%%: %s\n", i+1, len(r.Paths), p.Probability*100, likely(p.Verdict, p.Expected))
 		for _, when := range p.When {
 			fmt.Fprintf(&b, "  when %s\n", clean(when))
 		}
@@ -84,7 +42,7 @@ func PathText(w io.Writer, r PathReport) error {
 	return err
 }
 
-func writePath(b *strings.Builder, p Path, title string) {
+func writePath(b *strings.Builder, p question.Way, title string) {
 	if title != "" {
 		fmt.Fprintf(b, "%s\n", title)
 	}
@@ -119,7 +77,7 @@ func writePath(b *strings.Builder, p Path, title string) {
 		if len(p.Reply) > 1 {
 			title = fmt.Sprintf("  The answer, way %d of %d", i+1, len(p.Reply))
 		}
-		writePath(b, reply, title+": "+string(reply.Verdict))
+		writePath(b, reply, title+": "+likely(reply.Verdict, reply.Expected))
 	}
 }
 
@@ -130,16 +88,37 @@ func placeOf(step datapath.Step) string {
 	return step.Node + ", namespace " + step.Namespace
 }
 
-func packetText(p datapath.Packet) string {
-	end := func(a netip.Addr, port uint16) string {
-		switch {
-		case !a.IsValid():
-			return "?"
-		case port == 0:
-			return a.String()
-		}
-		return netip.AddrPortFrom(a, port).String()
+// verdictText is the verdict, and of one that is not certain what is expected and on what that rests.
+func verdictText(r *question.Answer) string {
+	text := strings.ToUpper(string(r.Verdict))
+	if r.Expected == "" {
+		return text
 	}
+	text += ", expected " + string(r.Expected)
+	if r.Assumed() {
+		return text + ": rules that were not read are taken to be as the cluster's objects ask"
+	}
+	return text + ": not every step is certain"
+}
+
+func likely(v, expected datapath.Verdict) string {
+	if expected == "" {
+		return string(v)
+	}
+	return fmt.Sprintf("%s, expected %s", v, expected)
+}
+
+func end(a netip.Addr, port uint16) string {
+	switch {
+	case !a.IsValid():
+		return "?"
+	case port == 0:
+		return a.String()
+	}
+	return netip.AddrPortFrom(a, port).String()
+}
+
+func packetText(p datapath.Packet) string {
 	text := end(p.Src, p.Sport) + " > " + end(p.Dst, p.Dport)
 	if p.Mark != 0 {
 		text += " mark 0x" + strconv.FormatUint(uint64(p.Mark), 16)

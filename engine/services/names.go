@@ -73,6 +73,8 @@ type Resolution struct {
 	Name string
 	// Addresses are in the order of the facts; a client takes one of its choice.
 	Addresses []netip.Addr
+	// Service is whose cluster IPs they are; nil where they are endpoints'.
+	Service *facts.Service
 	// Text is whose they are.
 	Text   string
 	Source facts.Source
@@ -176,7 +178,7 @@ func (x *Index) record(labels []string) (found *Resolution, alias string, err er
 		return nil, s.Spec.ExternalName, nil
 	}
 	if n == 3 && !headless(s) {
-		r := &Resolution{Text: "Service " + nameOf(s), Source: s.Source}
+		r := &Resolution{Service: s, Text: "Service " + nameOf(s), Source: s.Source}
 		for _, f := range Addresses(s) {
 			if f.Kind == ClusterIP {
 				r.Addresses = append(r.Addresses, f.Address)
@@ -227,7 +229,7 @@ func (x *Index) servicesIn(asked string, r Resolver) string {
 	if len(labels) > 1 {
 		namespaces = append(namespaces, labels[1])
 	}
-	if len(r.Search) > 0 {
+	if len(r.Search) > 0 && len(labels) == 1 {
 		own, _, _ := strings.Cut(r.Search[0], ".")
 		namespaces = append(namespaces, own)
 	}
