@@ -84,7 +84,7 @@ func TestTraceJSON(t *testing.T) {
 
 func TestTraceSaysWhatItDoesNotUnderstand(t *testing.T) {
 	for args, want := range map[string]string{
-		"--from node/n1 --to svc/kube-system/kube-dns ../../cases/healthy/snapshot":       "the port is missing: Service kube-system/kube-dns has dns (53/UDP), dns-tcp (53/TCP)",
+		"--from node/n1 --to svc/kube-system/kube-dns ../../cases/healthy/snapshot":       "the port is missing: the Service has dns (53/UDP), dns-tcp (53/TCP)",
 		"--from node/n1 --to svc/default/nothing:1 ../../cases/healthy/snapshot":          "there is no Service default/nothing; Services in default: kubernetes, registry",
 		"--from node/n9 --to svc/default/registry:5000 ../../cases/healthy/snapshot":      `there is no node "n9" among the facts; collected: n1, n2`,
 		"--from ip/192.0.2.7 --to svc/default/registry:5000 ../../cases/healthy/snapshot": "name the node that it arrives at with --via",

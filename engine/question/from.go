@@ -165,16 +165,16 @@ func (a *asker) sender(from *origin, dst netip.Addr) (datapath.Sender, netip.Add
 }
 
 func (a *asker) podSenderError(p *facts.Pod) error {
-	name, node := p.Metadata.Namespace+"/"+p.Metadata.Name, p.Spec.NodeName
+	node := p.Spec.NodeName
 	switch {
 	case node == "":
-		return fmt.Errorf("Pod %s is on no node yet (phase %s)", name, p.Status.Phase)
+		return fmt.Errorf("the Pod is on no node yet (phase %s)", p.Status.Phase)
 	case a.model.Namespace(node, "") == nil:
-		return fmt.Errorf("Pod %s: %w", name, a.notCollected(node))
+		return a.notCollected(node)
 	case len(podAddresses(p)) == 0:
-		return fmt.Errorf("Pod %s has no address (phase %s)", name, p.Status.Phase)
+		return fmt.Errorf("the Pod has no address (phase %s)", p.Status.Phase)
 	}
-	return fmt.Errorf("Pod %s has no address of that family, or node %s has no route to it: its network namespace was not read", name, node)
+	return fmt.Errorf("the Pod has no address of that family, or node %s has no route to it: its network namespace was not read", node)
 }
 
 // arrival is the node and device by which a packet from outside comes: the node named, or the one that has the address.

@@ -121,7 +121,7 @@ func (a *asker) toService(t *target, s *facts.Service, port string) error {
 	name := s.Metadata.Namespace + "/" + s.Metadata.Name
 	t.text = "Service " + name
 	if s.Spec.Type == "ExternalName" {
-		return fmt.Errorf("Service %s is an alias of %s (ExternalName): facts do not tell its address, name it as ip/ADDRESS:PORT", name, s.Spec.ExternalName)
+		return fmt.Errorf("the Service is an alias of %s (ExternalName): facts do not tell its address, name it as ip/ADDRESS:PORT", s.Spec.ExternalName)
 	}
 	for _, f := range services.Addresses(s) {
 		if f.Kind == services.ClusterIP {
@@ -138,7 +138,7 @@ func (a *asker) toService(t *target, s *facts.Service, port string) error {
 	}
 	if t.protocol == "icmp" {
 		if len(t.addresses) == 0 {
-			return fmt.Errorf("Service %s has no cluster IP", name)
+			return errors.New("the Service has no cluster IP")
 		}
 		return nil
 	}
@@ -179,17 +179,17 @@ func (t *target) servicePort(s *facts.Service, port string) (services.Port, erro
 		}
 		return fits[0], nil
 	case len(fits) > 1:
-		return services.Port{}, fmt.Errorf("the port is missing: Service %s/%s has %s", s.Metadata.Namespace, s.Metadata.Name, all)
+		return services.Port{}, fmt.Errorf("the port is missing: the Service has %s", all)
 	case len(other) > 0:
-		return services.Port{}, fmt.Errorf("Service %s/%s has no such port over %s, but %s", s.Metadata.Namespace, s.Metadata.Name, t.protocol, portNames(other))
+		return services.Port{}, fmt.Errorf("the Service has no such port over %s, but %s", t.protocol, portNames(other))
 	case all == "":
-		return services.Port{}, fmt.Errorf("Service %s/%s has no ports", s.Metadata.Namespace, s.Metadata.Name)
+		return services.Port{}, errors.New("the Service has no ports")
 	}
 	// A port that the Service does not have can be asked for by its number: what becomes of it is a good question.
 	if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
 		return services.Port{Service: s, ServicePort: facts.ServicePort{Protocol: strings.ToUpper(t.protocol), Port: int32(n)}}, nil
 	}
-	return services.Port{}, fmt.Errorf("Service %s/%s has no port named %q: it has %s", s.Metadata.Namespace, s.Metadata.Name, port, all)
+	return services.Port{}, fmt.Errorf("the Service has no port named %q: it has %s", port, all)
 }
 
 func portNames(ports []services.Port) string {
@@ -230,7 +230,7 @@ func (a *asker) headless(t *target, p services.Port) error {
 func (t *target) pod(p *facts.Pod, port string) error {
 	name := p.Metadata.Namespace + "/" + p.Metadata.Name
 	if t.addresses = podAddresses(p); len(t.addresses) == 0 {
-		return fmt.Errorf("Pod %s has no address (phase %s)", name, p.Status.Phase)
+		return fmt.Errorf("the Pod has no address (phase %s)", p.Status.Phase)
 	}
 	t.text = "Pod " + name
 	var names []string
