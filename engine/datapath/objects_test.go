@@ -131,7 +131,7 @@ func TestServiceByObjects(t *testing.T) {
 		want string
 		text string // of a step that is assumed, or of the last
 	}{
-		{"read, and without a rule for it", nil, pod1, "", "10.96.0.9:80", "unknown; 1.00 n1 link", ""},
+		{"read, and without a rule for it", nil, pod1, "", "10.96.0.9:80", "unknown expected dropped; 1.00 n1 link", ""},
 		{"not read", unread, pod1, "", "10.96.0.9:80", "unknown expected delivered; 0.50 n1 socket; 0.50 n2 socket", "10.96.0.9:80 becomes 10.65.1.2:8080"},
 		{"from the node itself", unread, datapath.Sender{Node: "n1"}, "", "10.96.0.9:80", "unknown expected delivered; 0.50 n1 socket; 0.50 n2 socket", "by the cluster's objects Service default/web:80/TCP"},
 		{

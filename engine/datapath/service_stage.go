@@ -114,6 +114,28 @@ func (s state) masquerades(ns *Namespace, stage Stage, oif string, nexthop netip
 	return s.unsure(missing(ns, "nftables"))
 }
 
+// untranslated says of a packet that leaves a node for nobody among the facts that its destination is still a cluster IP:
+// beyond the nodes nobody has such an address, unless somebody announces it there, which is no fact.
+func (w *walker) untranslated(s state, ns *Namespace) string {
+	if w.model.objects == nil || w.answer != nil || s.pkt.Inner != nil {
+		return ""
+	}
+	t := w.model.objects.services().Translate(services.Packet{Node: ns.Node, Src: s.pkt.Src, Dst: s.pkt.Dst, Protocol: s.pkt.Proto, Port: s.pkt.Dport})
+	switch {
+	case t.Port != nil && t.Kind == services.ClusterIP:
+		return fmt.Sprintf("%s is still the cluster IP of Service %s, and no rule of %s translated it", s.pkt.Dst, t.Port, ns.Node)
+	case t.Outcome == services.NoPort:
+		return fmt.Sprintf("no rule of %s translated it: %s", ns.Node, t.Reason)
+	}
+	return ""
+}
+
+// expect ends the branch at its last step, which most likely is its end and is not certain to be.
+func (s state) expect(v Verdict) []Branch {
+	s.last().Verdict, s.assumed = Unknown, true
+	return s.branch(v)
+}
+
 // settle makes the answer's fate the branch's, where that is worse.
 func (b *Branch) settle() {
 	expected := b.outlook()

@@ -129,6 +129,10 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 	case w.returns(s):
 		return w.returned(s)
 	}
+	if text := w.untranslated(s, ns); text != "" {
+		s.last().Text += ": " + text
+		return s.expect(Dropped)
+	}
 	if name, ok := w.model.nodeObject[nexthop]; ok {
 		s.last().Missing = &Missing{Node: name, Collect: "netcause collect on " + name}
 		s.last().Text += ", node " + name + ": facts of node " + name + " would take it further"
