@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/engine/question"
 )
 
 // SchemaVersion is that of the JSON of a [Diagnosis]. Fields are only added under one version.
@@ -42,10 +43,12 @@ type Diagnosis struct {
 	RuledOut    []RuledOut    `json:"ruledOut"`
 	NotExamined []NotExamined `json:"notExamined"`
 	// FailedRules could not be evaluated to their end.
-	FailedRules []FailedRule  `json:"failedRules"`
-	Symptoms    []Symptom     `json:"symptoms"`
-	Sources     []facts.Input `json:"sources"`
-	Summary     Summary       `json:"summary"`
+	FailedRules []FailedRule `json:"failedRules"`
+	Symptoms    []Symptom    `json:"symptoms"`
+	// Trace is what became of the packet that was asked about; nil where none was.
+	Trace   *question.Answer `json:"trace,omitempty"`
+	Sources []facts.Input    `json:"sources"`
+	Summary Summary          `json:"summary"`
 }
 
 // Summary counts what was read and what came of it.
@@ -130,6 +133,8 @@ type Finding struct {
 	RootSubject Subject `json:"rootSubject"`
 	// Explains are the symptoms that the rule names.
 	Explains []string `json:"explains"`
+	// Bearing is what a root cause has to do with the packet that was asked about; empty where none was.
+	Bearing Bearing `json:"bearing,omitempty"`
 	// Custom: the rule is not of the built-in library.
 	Custom bool `json:"custom,omitempty"`
 }

@@ -40,7 +40,10 @@ type outcome struct {
 // facts cannot be given to rules; a rule that goes wrong is among the diagnosis' FailedRules.
 func (e *Engine) Diagnose(ctx context.Context, snapshot *facts.Snapshot) (*Diagnosis, error) {
 	MatchNodes(snapshot)
-	in := newIncident(snapshot)
+	return e.diagnose(ctx, newIncident(snapshot))
+}
+
+func (e *Engine) diagnose(ctx context.Context, in *incident) (*Diagnosis, error) {
 	ctx = withIncident(ctx, in)
 
 	var evaluations []evaluation

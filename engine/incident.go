@@ -7,6 +7,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/networkpolicy"
 )
@@ -19,11 +20,14 @@ type incident struct {
 	cluster  *clusterView
 	// policies judges connections by the cluster's NetworkPolicies.
 	policies func() *networkpolicy.Evaluator
+	// model walks packets.
+	model func() *datapath.Model
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
 	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
 	in.policies = sync.OnceValue(func() *networkpolicy.Evaluator { return networkpolicy.New(snapshot.Cluster) })
+	in.model = sync.OnceValue(func() *datapath.Model { return datapath.New(snapshot) })
 	objects := map[string]*facts.NodeObject{}
 	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
 		for i := range c.Nodes.Value {

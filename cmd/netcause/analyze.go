@@ -23,7 +23,13 @@ func newAnalyzeCommand() *cobra.Command {
 diagnose would have printed where they were collected. Bundles are read as what a stranger sent:
 nothing is unpacked to disk, and their size is bounded.
 
-Exit status: 0 nothing found, 1 a root cause at or above --fail-level, 2 it could not be done.`,
+With --from and --to one packet is followed first, as "netcause trace" does, and what explains the
+hop where it ends comes before what is found elsewhere.
+
+` + endsHelp + `
+
+Exit status: 0 nothing found, 1 a root cause at or above --fail-level, or the packet does not arrive,
+2 it could not be done, or whether the packet arrives is not known.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)

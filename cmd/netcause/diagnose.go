@@ -17,7 +17,13 @@ as another user it says what it could not see.
 The node is the network namespace that the command runs in: "ip netns exec NAME netcause diagnose"
 diagnoses another one.
 
-Exit status: 0 nothing found, 1 a root cause at or above --fail-level, 2 it could not be done.`,
+With --from and --to one packet is followed first, as "netcause trace" does, and what explains the
+hop where it ends comes before what is found elsewhere.
+
+` + endsHelp + `
+
+Exit status: 0 nothing found, 1 a root cause at or above --fail-level, or the packet does not arrive,
+2 it could not be done, or whether the packet arrives is not known.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return verdict.judge(cmd.Context(), cmd.OutOrStdout(), scope.collect)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/netcause/netcause/engine"
+	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/report"
 	"github.com/netcause/netcause/rules"
@@ -32,6 +34,8 @@ type verdict struct {
 	failLevel string
 	strict    bool
 	ruledOut  bool
+	// path is whose way is to be explained; none where it is empty.
+	path path
 }
 
 func (v *verdict) flags(cmd *cobra.Command) {
@@ -41,6 +45,8 @@ func (v *verdict) flags(cmd *cobra.Command) {
 	f.StringVarP(&v.output, "output", "o", "text", "`FORMAT`: text or json")
 	f.StringVar(&v.failLevel, "fail-level", "warning", "exit with 1 from this `SEVERITY` on: info, warning or critical")
 	f.BoolVar(&v.strict, "strict", false, "exit with 2 where a rule could not be examined")
+	v.path.flags(cmd)
+	cmd.MarkFlagsRequiredTogether("from", "to")
 	f.BoolVar(&v.ruledOut, "ruled-out", false, "list everything that was ruled out, not only what looks like the fault")
 	_ = cmd.MarkFlagDirname("rules")
 	_ = cmd.RegisterFlagCompletionFunc("symptom", cobra.FixedCompletions(symptomIDs(), cobra.ShellCompDirectiveNoFileComp))
@@ -57,6 +63,9 @@ func (v *verdict) check() error {
 	}
 	if _, err := engine.ParseSeverity(v.failLevel); err != nil {
 		return fmt.Errorf("--fail-level: %w", err)
+	}
+	if p := v.path; p.from == "" && (p.via != "" || p.protocol != "" || p.size != 0) {
+		return errors.New("--via, --proto and --size are of a packet: say whose with --from and --to")
 	}
 	for _, id := range v.symptoms {
 		if _, ok := engine.Symptoms[id]; !ok {
@@ -97,7 +106,12 @@ func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.
 			snapshot.Symptoms = append(snapshot.Symptoms, id)
 		}
 	}
-	diagnosis, err := compiled.Diagnose(ctx, snapshot)
+	var diagnosis *engine.Diagnosis
+	if v.path.from == "" {
+		diagnosis, err = compiled.Diagnose(ctx, snapshot)
+	} else {
+		diagnosis, err = compiled.DiagnosePath(ctx, snapshot, v.path.question())
+	}
 	if err != nil {
 		return err
 	}
@@ -121,12 +135,19 @@ func (v *verdict) print(stdout io.Writer, d *engine.Diagnosis, library *engine.L
 	return report.Text(stdout, d, options)
 }
 
-// status is the exit status of a diagnosis.
+// status is the exit status of a diagnosis. A packet that does not arrive is a fault, whether or not a rule explains it;
+// one of which that is not known is not health.
 func (v *verdict) status(d *engine.Diagnosis) error {
+	if t := d.Trace; t != nil && t.Fails() {
+		return &statusError{status: exitRootCause}
+	}
 	for _, root := range d.RootCauses {
 		if root.Severity.AtLeast(engine.Severity(v.failLevel)) {
 			return &statusError{status: exitRootCause}
 		}
+	}
+	if t := d.Trace; t != nil && t.Verdict != datapath.Delivered {
+		return &statusError{status: exitNotDone}
 	}
 	if v.strict && len(d.NotExamined)+len(d.FailedRules) > 0 {
 		return &statusError{status: exitNotDone}

@@ -50,7 +50,7 @@ func (w *walker) byObjects(s state, ns *Namespace, stage Stage, unread, group st
 	}
 	step := func(s state, text string) state {
 		s = s.step(ns, stage, fmt.Sprintf("%s were not read; by the cluster's objects %s", unread, text))
-		s.last().Source, s.last().Assumed = t.Source, true
+		s.last().Source, s.last().Assumed, s.last().Service = t.Source, true, t.Service()
 		s = s.unsure(missing(ns, group))
 		s.assumed = true
 		return s
@@ -116,18 +116,18 @@ func (s state) masquerades(ns *Namespace, stage Stage, oif string, nexthop netip
 
 // untranslated says of a packet that leaves a node for nobody among the facts that its destination is still a cluster IP:
 // beyond the nodes nobody has such an address, unless somebody announces it there, which is no fact.
-func (w *walker) untranslated(s state, ns *Namespace) string {
+func (w *walker) untranslated(s state, ns *Namespace) (text, service string) {
 	if w.model.objects == nil || w.answer != nil || s.pkt.Inner != nil {
-		return ""
+		return "", ""
 	}
 	t := w.model.objects.services().Translate(services.Packet{Node: ns.Node, Src: s.pkt.Src, Dst: s.pkt.Dst, Protocol: s.pkt.Proto, Port: s.pkt.Dport})
 	switch {
 	case t.Port != nil && t.Kind == services.ClusterIP:
-		return fmt.Sprintf("%s is still the cluster IP of Service %s, and no rule of %s translated it", s.pkt.Dst, t.Port, ns.Node)
+		text = fmt.Sprintf("%s is still the cluster IP of Service %s, and no rule of %s translated it", s.pkt.Dst, t.Port, ns.Node)
 	case t.Outcome == services.NoPort:
-		return fmt.Sprintf("no rule of %s translated it: %s", ns.Node, t.Reason)
+		text = fmt.Sprintf("no rule of %s translated it: %s", ns.Node, t.Reason)
 	}
-	return ""
+	return text, t.Service()
 }
 
 // expect ends the branch at its last step, which most likely is its end and is not certain to be.

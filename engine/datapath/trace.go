@@ -96,6 +96,8 @@ type Step struct {
 	// Circle are the places that the packet of a Looped step goes round by, from one of them back to the same.
 	Circle []string  `json:"circle,omitempty"`
 	TooBig *Oversize `json:"too_big,omitempty"`
+	// Service is the Service, as namespace/name, that the step is about where the cluster's objects say so.
+	Service string `json:"service,omitempty"`
 	// Assumed: what decides was not read, and the step is what the cluster's objects ask for. The verdict is Unknown.
 	Assumed bool `json:"assumed,omitempty"`
 }

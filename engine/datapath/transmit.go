@@ -129,8 +129,9 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 	case w.returns(s):
 		return w.returned(s)
 	}
-	if text := w.untranslated(s, ns); text != "" {
+	if text, service := w.untranslated(s, ns); text != "" {
 		s.last().Text += ": " + text
+		s.last().Service = service
 		return s.expect(Dropped)
 	}
 	if name, ok := w.model.nodeObject[nexthop]; ok {

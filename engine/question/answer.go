@@ -1,6 +1,7 @@
 package question
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/netcause/netcause/engine/datapath"
@@ -71,6 +72,12 @@ func waysOf(branches []datapath.Branch) []Way {
 		ways = append(ways, Way{b.Probability, b.When, b.Verdict, b.Expected, b.Steps, waysOf(b.Reply)})
 	}
 	return ways
+}
+
+// Fails says whether the packet does not arrive, or its answer does not: for sure, or as far as it is expected.
+func (r *Answer) Fails() bool {
+	v := cmp.Or(r.Expected, r.Verdict)
+	return v != datapath.Delivered && v != datapath.Unknown
 }
 
 // Assumed says whether a hop stands on the cluster's objects for want of the node's own rules.

@@ -29,7 +29,7 @@ func alike(findings []engine.Finding) [][]engine.Finding {
 // likeness is a finding's text with its own subject and node left out.
 func likeness(f engine.Finding) string {
 	parts := []string{
-		f.ID, string(f.Severity), f.Subject.Kind, f.Subject.Namespace,
+		f.ID, string(f.Severity), string(f.Bearing), f.Subject.Kind, f.Subject.Namespace,
 		neutral(f.Message, f.Subject), neutral(f.Verify, f.Subject),
 	}
 	return strings.Join(append(parts, fixLikeness(f.Fix, f.Subject)...), "\x00")

@@ -12,6 +12,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/netcause/netcause/engine"
+	"github.com/netcause/netcause/engine/datapath"
 )
 
 const (
@@ -52,15 +53,10 @@ func Text(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
 	}
 	t := newText(d, o)
 	t.read()
+	t.path()
 	t.verdict()
 	t.reported()
-	for i, group := range t.causes {
-		title := "ROOT CAUSE"
-		if len(t.causes) > 1 {
-			title = fmt.Sprintf("ROOT CAUSE %d of %d", i+1, len(t.causes))
-		}
-		t.finding(title, group)
-	}
+	t.rootCauses()
 	for _, group := range t.advice {
 		t.finding("ADVICE", group)
 	}
@@ -72,6 +68,23 @@ func Text(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
 		return fmt.Errorf("write a diagnosis as text: %w", err)
 	}
 	return nil
+}
+
+// rootCauses writes them by what they have to do with the packet that was asked about, if any was.
+func (t *text) rootCauses() {
+	for _, part := range []struct {
+		bearing engine.Bearing
+		title   string
+	}{{"", "ROOT CAUSE"}, {engine.Explains, "ROOT CAUSE"}, {engine.OnPath, "ALSO FOUND ON THE WAY"}, {engine.Elsewhere, "FOUND ELSEWHERE"}} {
+		groups := slices.DeleteFunc(slices.Clone(t.causes), func(g []engine.Finding) bool { return g[0].Bearing != part.bearing })
+		for i, group := range groups {
+			title := part.title
+			if len(groups) > 1 {
+				title = fmt.Sprintf("%s %d of %d", title, i+1, len(groups))
+			}
+			t.finding(title, group)
+		}
+	}
 }
 
 // rootKey names a root cause.
@@ -296,6 +309,9 @@ func (t *text) verdict() {
 		return
 	}
 	line := "No fault found."
+	if t.d.Trace != nil && t.d.Trace.Verdict != datapath.Delivered {
+		line = "No rule finds a fault."
+	}
 	examined := s.Found + s.RuledOut
 	switch {
 	case examined < s.Rules:

@@ -51,6 +51,8 @@ type Translation struct {
 	Kind   Kind   `json:"kind,omitempty"`
 	// Port is the Service port that it is for; nil where there is none.
 	Port *Port `json:"-"`
+	// Owner is the Service that has the address; nil where none has.
+	Owner *facts.Service `json:"-"`
 	// Endpoints are where it goes, with probabilities.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Masquerade: its source becomes the node's, so that the answer comes back by the node. Endpoints that it comes from
@@ -61,6 +63,14 @@ type Translation struct {
 	// Source is the object that says so.
 	Source  facts.Source `json:"source,omitempty"`
 	Missing *Missing     `json:"missing,omitempty"`
+}
+
+// Service names the Service that has the address, "default/web"; empty where none has.
+func (t *Translation) Service() string {
+	if t.Owner == nil {
+		return ""
+	}
+	return nameOf(t.Owner)
 }
 
 // Translate says what a node's proxy does with a packet.
@@ -87,7 +97,7 @@ func (x *Index) Translate(p Packet) Translation {
 	}
 	if other != nil {
 		return Translation{
-			Outcome: NoPort, Source: other.Source,
+			Outcome: NoPort, Source: other.Source, Owner: other,
 			Reason: fmt.Sprintf("Service %s has %s and not port %d/%s", nameOf(other), portList(other), p.Port, protocol),
 		}
 	}
@@ -122,7 +132,7 @@ func portList(s *facts.Service) string {
 
 func (x *Index) translate(p Packet, kind Kind, port Port) Translation {
 	s := port.Service
-	t := Translation{Kind: kind, Port: &port, Source: s.Source, Affinity: s.Spec.SessionAffinity == "ClientIP"}
+	t := Translation{Kind: kind, Port: &port, Owner: s, Source: s.Source, Affinity: s.Spec.SessionAffinity == "ClientIP"}
 	end := func(o Outcome, format string, args ...any) Translation {
 		t.Outcome, t.Reason = o, fmt.Sprintf("Service %s: ", port)+fmt.Sprintf(format, args...)
 		return t
