@@ -34,7 +34,7 @@ func askReversePath(in *incident, args []any) (any, error) {
 	if node.node == nil {
 		return reversePathAnswer{ReversePath: datapath.ReversePath{Verdict: "unknown", Filter: -1, Detail: noSuchNode.Reason}, Unread: []string{"sysctls"}}, nil
 	}
-	ns := node.datapath()
+	ns := in.model().Namespace(node.name, "")
 	answer := reversePathAnswer{Unread: []string{}, ReversePath: ns.ReversePath(
 		datapath.Flow{Src: packet.Src, Dst: packet.Dst, Iif: packet.Iif, Proto: packet.Proto, Sport: packet.Sport, Dport: packet.Dport, Mark: packet.Mark},
 		packet.Oif,

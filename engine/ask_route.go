@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/netcause/netcause/engine/facts"
 )
@@ -14,8 +13,7 @@ type routeAnswer struct {
 	Detail string       `json:"detail,omitempty"`
 }
 
-// askRoute follows the policy rules of a node for a packet to an address, as fib_rules_lookup does. A rule that looks at
-// more than the destination is not modelled: it makes the answer unknown where its table would have one.
+// askRoute looks a destination up as packets of which nothing else is known would be.
 func askRoute(in *incident, args []any) (any, error) {
 	node, address, err := nodeAndAddress(in, args)
 	if err != nil {
@@ -24,55 +22,16 @@ func askRoute(in *incident, args []any) (any, error) {
 	if node.node == nil || node.node.Routes.Status != facts.Read {
 		return routeAnswer{Status: "unknown", Detail: "the routes of " + node.name + " were not read"}, nil
 	}
-	routes := node.fib()
-	for _, table := range policyTables(node.node, address) {
-		route := routes.lookup(table.number, address)
-		if route == nil || suppressed(route, table.suppress) || route.Type == "throw" {
-			continue
-		}
-		if table.selective {
-			return routeAnswer{Status: "unknown", Route: route, Detail: fmt.Sprintf("policy rule %d looks at more than the destination", table.priority)}, nil
-		}
-		return routeAnswer{Status: "route", Route: route}, nil
+	switch r := in.model().Namespace(node.name, "").LookupDestination(address); {
+	case r.Type == "unknown":
+		return routeAnswer{Status: "unknown", Route: r.Route, Detail: r.Reason}, nil
+	case r.Route == nil && r.Rule != nil:
+		return routeAnswer{Status: "none", Detail: fmt.Sprintf("policy rule %d is %s", r.Rule.Priority, r.Rule.Action)}, nil
+	case r.Route == nil:
+		return routeAnswer{Status: "none", Detail: "no table has a route"}, nil
+	default:
+		return routeAnswer{Status: "route", Route: r.Route}, nil
 	}
-	return routeAnswer{Status: "none", Detail: "no table has a route"}, nil
-}
-
-// policyTable is a table that a policy rule asks.
-type policyTable struct {
-	number, priority, suppress int
-	selective                  bool // the rule looks at more than the destination
-}
-
-func policyTables(node *facts.Node, address netip.Addr) []policyTable {
-	family := "inet"
-	if address.Is6() {
-		family = "inet6"
-	}
-	if node.Rules.Status != facts.Read {
-		return []policyTable{{number: facts.TableLocal, suppress: -1}, {number: facts.TableMain, suppress: -1}, {number: facts.TableDefault, suppress: -1}}
-	}
-	var tables []policyTable
-	for _, rule := range node.Rules.Value {
-		if rule.Family != family || rule.Action != "lookup" {
-			continue
-		}
-		if rule.To != "" {
-			to, err := netip.ParsePrefix(rule.To)
-			if err == nil && to.Contains(address) == rule.Not {
-				continue
-			}
-		}
-		selective := rule.From != "" || rule.Iif != "" || rule.Oif != "" || rule.Fwmark != 0 || rule.Fwmask != 0 || rule.TOS != 0 ||
-			rule.IPProto != "" || rule.Sport != "" || rule.Dport != "" || rule.UIDs != "" || rule.Not && rule.To == ""
-		tables = append(tables, policyTable{rule.Table, rule.Priority, rule.SuppressPrefixlength, selective})
-	}
-	slices.SortStableFunc(tables, func(a, b policyTable) int { return a.priority - b.priority })
-	return tables
-}
-
-func suppressed(route *facts.Route, prefixlength int) bool {
-	return prefixlength >= 0 && route.Dst.Bits() <= prefixlength
 }
 
 // nodeAndAddress are the first two arguments of a function.

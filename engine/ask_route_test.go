@@ -31,6 +31,9 @@ func TestAskRoute(t *testing.T) {
 	suppress.SuppressPrefixlength = 0
 	marked := lookup(10, 100)
 	marked.Fwmark = 1
+	blackhole, jump := lookup(5, 0), lookup(5, 0)
+	blackhole.Action = "blackhole"
+	jump.Action, jump.Goto = "goto", 30
 	to := lookup(10, 100)
 	to.To = "192.0.2.0/24"
 	for _, c := range []struct {
@@ -49,6 +52,8 @@ func TestAskRoute(t *testing.T) {
 		{"to this network", "192.0.2.1", with(to), "route", "wg0"},
 		{"throw goes on", "198.51.100.1", with(lookup(5, 200)), "route", "eth1"},
 		{"IPv6 has no route", "2001:db8::1", standard, "none", ""},
+		{"a rule that throws packets away", "192.0.2.1", with(blackhole), "none", ""},
+		{"a rule that leads on", "10.233.65.9", []facts.RoutingRule{jump, lookup(20, 100), lookup(30, facts.TableMain)}, "route", "flannel.1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := node("n1")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
 )
 
@@ -20,11 +19,8 @@ type nodeView struct {
 	groups     groupSet
 	namespaces []namespaceView
 	objectView func() (ast.Value, error)
-	// ruleset parses the node's netfilter listings when it is first asked for, fib indexes its routes.
+	// ruleset parses the node's netfilter listings when it is first asked for.
 	ruleset func() (*ruleset, error)
-	fib     func() fib
-	// datapath indexes the node's own namespace for lookups that look at more than the destination.
-	datapath func() *datapath.Namespace
 	// pods are the indexes of the cluster's Pods that are on the node or meant for it.
 	pods []int
 	memo termMemo
@@ -45,8 +41,6 @@ func newNodeView(name string, node *facts.Node, object *facts.NodeObject) *nodeV
 	}
 	v.objectView = sync.OnceValues(func() (ast.Value, error) { return toValue(v.object) })
 	v.ruleset = sync.OnceValues(func() (*ruleset, error) { return rulesetOf(v.node) })
-	v.fib = sync.OnceValue(func() fib { return newFIB(v.node.Routes.Value) })
-	v.datapath = sync.OnceValue(func() *datapath.Namespace { return datapath.NewNamespace(v.name, "", &v.node.NetNS) })
 	return v
 }
 
