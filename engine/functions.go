@@ -91,6 +91,13 @@ var functions = []function{
 		ask:         askReversePath,
 	},
 	{
+		name:        "netcause.trace",
+		description: "What becomes of a packet and of its answer by the facts, as netcause trace has it, and the hop that decides. From and to are as there: \"pod/default/web-0\", \"node/n1\"; \"svc/default/db:5432\", \"pod/default/db-0:5432\", \"node/n2:10250\", \"ip/192.0.2.7:80\", a name of DNS with a port. An empty protocol is the port's, else tcp.",
+		args:        []types.NamedType{{Name: "from", Type: types.S}, {Name: "to", Type: types.S}, {Name: "protocol", Type: types.S}},
+		result:      "object: verdict (\"delivered\", \"dropped\", \"rejected\", \"looped\", \"too-big\", \"unknown\"), expected (of unknown), error (why it could not be asked), ends_at and hops ({node, namespace, stage, device, text, source, verdict, service, packet}), on_reply, missing",
+		ask:         askTrace,
+	},
+	{
 		name:        "netcause.denied_pods",
 		description: "The running Pods that NetworkPolicies keep from a port of all of these addresses, by the policies that deny.",
 		args:        []types.NamedType{{Name: "addresses", Type: types.NewArray(nil, types.S)}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},
