@@ -160,6 +160,43 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"network-unreachable"},
 			want:     [][]string{},
 		},
+		{
+			name: "the tunnel's forwarding entry leads to nobody",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].FDB.Value[0].Dst = netip.MustParseAddr("192.0.2.99")
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"vxlan-fdb-wrong", "network-unreachable"}},
+		},
+		{
+			name:     "the tunnel's forwarding entry is gone",
+			change:   func(s *facts.Snapshot) { s.Nodes[0].FDB.Value = nil },
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"vxlan-fdb-wrong", "network-unreachable"}},
+		},
+		{
+			name: "the tunnel's neighbour has another hardware address",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].Neighbours.Value[0].Lladdr = "4a:6f:5c:00:00:99"
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"vxlan-neighbour-wrong", "network-unreachable"}},
+		},
+		{
+			name: "a node came back with a new hardware address, and its peer missed it",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].Neighbours.Value[0].Lladdr = "4a:6f:5c:00:00:99"
+				s.Nodes[0].FDB.Value[0].MAC = "4a:6f:5c:00:00:99"
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"vxlan-neighbour-wrong", "network-unreachable"}},
+		},
+		{
+			name:     "one node alone was collected",
+			change:   func(s *facts.Snapshot) { s.Nodes = s.Nodes[:1] },
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

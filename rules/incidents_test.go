@@ -214,7 +214,7 @@ func TestPeersThatSendToAForeignSourceMakeItAWarning(t *testing.T) {
 		snapshot := healthy()
 		snapshot.Nodes[0].Links.Value[1] = flannelLink("192.0.2.228", 1450)
 		snapshot.Nodes[1].FDB = facts.ReadGroup([]facts.FDBEntry{{
-			Source: "bridge -d fdb show", MAC: "02:00:00:00:00:01", Dev: "flannel.1", Dst: netip.MustParseAddr(dst), State: "permanent",
+			Source: "bridge -d fdb show", MAC: vtepMAC("n1"), Dev: "flannel.1", Dst: netip.MustParseAddr(dst), State: "permanent",
 		}})
 		d := diagnose(t, snapshot)
 		if len(d.Findings) != 1 || d.Findings[0].ID != "tunnel-source-not-node-address" || d.Findings[0].Severity != want {
