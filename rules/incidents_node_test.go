@@ -197,6 +197,14 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"network-unreachable"},
 			want:     [][]string{},
 		},
+		{
+			name: "the default route is gone",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].Routes.Value = s.Nodes[0].Routes.Value[1:]
+			},
+			symptoms: []string{"egress-failure"},
+			want:     [][]string{{"default-route-missing", "egress-failure"}},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
