@@ -36,6 +36,8 @@ type deciderAnswer struct {
 	Policy bool `json:"policy"`
 	// Packets are what the rule has met; nil: the listing does not count.
 	Packets *uint64 `json:"packets,omitempty"`
+	// Handle is nft's, 0 where there is none.
+	Handle int `json:"handle,omitempty"`
 	// Owners are the programs that the chain's name, or that of others in its table, is known by; empty: nothing tells.
 	Owners []string `json:"owners"`
 	// Way are the chains that led there, base chain first.
@@ -178,6 +180,7 @@ func (r *ruleset) decider(o netfilter.Outcome) *deciderAnswer {
 	d := &deciderAnswer{
 		Backend: string(last.Backend), Family: last.Family, Table: last.Table, Chain: last.Chain, Rule: last.Rule,
 		Source: r.listings.Source(last), Policy: strings.HasPrefix(last.Rule, "policy "), Way: []string{},
+		Handle: r.Handle(last),
 	}
 	if n, ok := r.Packets(last); ok {
 		d.Packets = &n

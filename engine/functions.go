@@ -80,7 +80,7 @@ var functions = []function{
 		name:        "netcause.traverse",
 		description: "What a node's netfilter rules do to a packet at a hook, over all tables and both iptables backends. The packet has src, dst, proto, sport, dport, iif, oif, ctstate (\"NEW\", …) and mark; a field that it lacks is not known.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "hook", Type: types.S}, {Name: "packet", Type: types.A}},
-		result:      "object: verdict (\"accept\", \"drop\", \"reject\", \"unknown\"), detail, unread (groups that would tell), rule ({backend, family, table, chain, rule, source, policy, packets, owners, way})",
+		result:      "object: verdict (\"accept\", \"drop\", \"reject\", \"unknown\"), detail, unread (groups that would tell), rule ({backend, family, table, chain, rule, source, policy, packets, handle, owners, way})",
 		ask:         askTraverse,
 	},
 	{
@@ -96,6 +96,13 @@ var functions = []function{
 		args:        []types.NamedType{{Name: "from", Type: types.S}, {Name: "to", Type: types.S}, {Name: "protocol", Type: types.S}},
 		result:      "object: verdict (\"delivered\", \"dropped\", \"rejected\", \"looped\", \"too-big\", \"unknown\"), expected (of unknown), error (why it could not be asked), ends_at and hops ({node, namespace, stage, device, text, source, verdict, service, packet}), on_reply, missing",
 		ask:         askTrace,
+	},
+	{
+		name:        "netcause.stopped_services",
+		description: "The rules of a node's netfilter that drop or reject packets to Services that have ready endpoints, NetworkPolicies and kube-proxy's own rules left out.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "object: asked, left, stopped ({rule as of traverse, verdict, hook, services, count, way, proto, port, dst, whole}), unknown ({service, detail, unread})",
+		ask:         askStoppedServices,
 	},
 	{
 		name:        "netcause.denied_pods",

@@ -6,5 +6,5 @@ import "embed"
 
 // FS holds the library's Rego files.
 //
-//go:embed lib cni dns-failure large-packet-loss network-unreachable
+//go:embed lib cni dns-failure large-packet-loss network-unreachable port-unreachable
 var FS embed.FS

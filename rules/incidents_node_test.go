@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netcause/netcause/engine"
 	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/rules"
 )
 
 // vtepMAC is the hardware address of a node's tunnel device.
@@ -205,13 +207,49 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"egress-failure"},
 			want:     [][]string{{"default-route-missing", "egress-failure"}},
 		},
+		{
+			name: "a rule rejects the port of a Service",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + "*filter\n:FORWARD ACCEPT [0:0]\n" +
+					"-A FORWARD -p udp -m udp --dport 53 -j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n")
+			},
+			symptoms: []string{"port-unreachable"},
+			want:     [][]string{{"firewall-rejects-service-traffic", "port-unreachable"}},
+		},
+		{
+			name: "a rule drops what goes to a Service's address, before it is translated",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.10/32 -j DROP\nCOMMIT\n")
+			},
+			symptoms: []string{"port-unreachable"},
+			want:     [][]string{{"firewall-rejects-service-traffic", "service-rules-missing-on-node", "port-unreachable"}},
+		},
+		{
+			name: "a rule rejects a port that no Service has",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesNFT = listing(serviceRules + "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -m tcp --dport 25 -j REJECT\nCOMMIT\n")
+			},
+			symptoms: []string{"port-unreachable"},
+			want:     [][]string{},
+		},
+	}
+	compiled, err := engine.New(t.Context(), rules.FS)
+	if err != nil {
+		t.Fatalf("compile the library: %v", err)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			snapshot := healthy()
 			test.change(snapshot)
 			snapshot.Symptoms = test.symptoms
-			if diff := cmp.Diff(test.want, chains(diagnose(t, snapshot))); diff != "" {
+			d, err := compiled.Diagnose(t.Context(), snapshot)
+			if err != nil {
+				t.Fatalf("diagnose: %v", err)
+			}
+			for _, failed := range d.FailedRules {
+				t.Errorf("rule %s failed on %s: %s", failed.ID, failed.Subject, failed.Error)
+			}
+			if diff := cmp.Diff(test.want, chains(d)); diff != "" {
 				t.Errorf("chains of the root causes (-want +got):\n%s", diff)
 			}
 		})

@@ -187,7 +187,7 @@ func healthy() *facts.Snapshot {
 			Services: facts.ReadGroup([]facts.Service{{
 				Source:   "services.json",
 				Metadata: facts.ObjectMeta{Name: "kube-dns", Namespace: "kube-system"},
-				Spec:     facts.ServiceSpec{ClusterIP: "10.96.0.10", Ports: []facts.ServicePort{{Protocol: "UDP", Port: 53}}},
+				Spec:     facts.ServiceSpec{ClusterIP: "10.96.0.10", Ports: []facts.ServicePort{{Name: "dns", Protocol: "UDP", Port: 53}}},
 			}}),
 		},
 	}

@@ -21,16 +21,40 @@ func (r *Ruleset) Packets(h Hop) (uint64, bool) {
 		}
 		return countersIn(lineOf(l.text, int(l.chains[c].line)))
 	}
-	for _, i := range l.rulesOf(c) {
-		if l.line(l.rules[i].line) != h.Line || l.ruleText(i) != h.Rule {
-			continue
+	i, ok := l.ruleAt(c, h)
+	if !ok {
+		return 0, false
+	}
+	if l.backend == NFTables {
+		packets, _ := nftCounter(h.Rule)
+		return packets, strings.Contains(h.Rule, "counter packets ")
+	}
+	rule := &l.rules[i]
+	return countersIn(l.text[strings.LastIndexByte(l.text[:rule.off], '\n')+1 : rule.off])
+}
+
+// Handle is nft's handle of a hop's rule, by which it can be deleted; 0 where the listing has none.
+func (r *Ruleset) Handle(h Hop) int {
+	l := r.listing(h)
+	if l == nil || l.backend != NFTables {
+		return 0
+	}
+	c := l.chain(l.table(h.Family, h.Table), h.Chain)
+	if c < 0 {
+		return 0
+	}
+	i, ok := l.ruleAt(c, h)
+	if !ok {
+		return 0
+	}
+	return l.rule(i).Handle
+}
+
+func (l *Listing) ruleAt(chain int32, h Hop) (int32, bool) {
+	for _, i := range l.rulesOf(chain) {
+		if l.line(l.rules[i].line) == h.Line && l.ruleText(i) == h.Rule {
+			return i, true
 		}
-		if l.backend == NFTables {
-			packets, _ := nftCounter(h.Rule)
-			return packets, strings.Contains(h.Rule, "counter packets ")
-		}
-		rule := &l.rules[i]
-		return countersIn(l.text[strings.LastIndexByte(l.text[:rule.off], '\n')+1 : rule.off])
 	}
 	return 0, false
 }

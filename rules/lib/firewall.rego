@@ -168,3 +168,34 @@ _let_pass(rule, carrier, direction, address) := concat(" ", array.flatten([
 	[sprintf("--dport %d", [carrier.dport]) | carrier.dport],
 	"-j ACCEPT",
 ]))
+
+# delete_steps take one rule away. A firewall that keeps its rules itself would write it again.
+delete_steps(node, rule) := [{
+	"node": node.name,
+	"edit": sprintf("take the rule %q out of %s: %s", [rule.rule, rule.owners[0], _managed[rule.owners[0]]]),
+	"why": sprintf("%s would write it again", [rule.owners[0]]),
+}] if {
+	_managed[rule.owners[0]]
+} else := [{
+	"node": node.name,
+	"run": _deletion(rule),
+	"why": sprintf("where it was written, it comes back at the next boot: look for it in %s", [_loaded_from(rule)]),
+}] if {
+	_deletion(rule)
+} else := [{"node": node.name, "edit": sprintf("delete the rule %q of %s", [rule.rule, place(rule)])}]
+
+_managed := {
+	"ufw": "ufw status numbered, ufw delete NUMBER",
+	"firewalld": "firewall-cmd --list-all-zones --permanent, and firewall-cmd --permanent --direct --get-all-rules",
+	"fail2ban": "fail2ban-client unban ADDRESS",
+}
+
+_deletion(rule) := sprintf("nft delete rule %s %s %s handle %d", [rule.family, rule.table, rule.chain, rule.handle]) if {
+	rule.backend == "nftables"
+	rule.handle > 0
+}
+
+_deletion(rule) := sprintf("%s -t %s -D %s", [iptables(rule), rule.table, trim_prefix(rule.rule, "-A ")]) if {
+	rule.backend != "nftables"
+	startswith(rule.rule, "-A ")
+}

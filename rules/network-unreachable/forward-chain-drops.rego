@@ -24,7 +24,7 @@
 #   optional: [cluster.daemonsets, cluster.pods, flannel_subnet_env, kube_proxy_config, links, processes]
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables]]
 #   explains: [network-unreachable, service-unreachable]
-#   causes: []
+#   causes: [firewall-rejects-service-traffic]
 package netcause.rules.network_unreachable.forward_chain_drops
 
 import data.netcause.lib.firewall

@@ -22,7 +22,7 @@
 #   optional: [addresses, cluster.pods, processes]
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables]]
 #   explains: [network-unreachable, service-unreachable, dns-failure]
-#   causes: []
+#   causes: [firewall-rejects-service-traffic]
 package netcause.rules.network_unreachable.overlay_port_blocked
 
 import data.netcause.lib.firewall
