@@ -232,6 +232,12 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"port-unreachable"},
 			want:     [][]string{},
 		},
+		{
+			name:     "what a bridge forwards bypasses iptables",
+			change:   func(s *facts.Snapshot) { setSysctl(s.Nodes[0], "net.bridge.bridge-nf-call-iptables", "0") },
+			symptoms: []string{"dns-failure"},
+			want:     [][]string{{"bridge-netfilter-off", "dns-failure"}},
+		},
 	}
 	compiled, err := engine.New(t.Context(), rules.FS)
 	if err != nil {

@@ -1,0 +1,146 @@
+# METADATA
+# title: Packets between Pods of one bridge bypass netfilter
+# description: >-
+#   Pods on a bridge reach a Service whose endpoint is on the same bridge by translation on the way there. The answer goes
+#   from port to port inside the bridge, and only br_netfilter shows it to iptables, where the translation is undone. With
+#   bridge-nf-call-iptables at 0, or without the module, the client gets an answer from an address that it never asked and
+#   refuses it. Endpoints of other nodes work, so that a Service fails now and then, and DNS where its Pods are.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/
+#     description: network plugins connect bridges so that iptables sees their packets
+#   - ref: https://docs.kernel.org/networking/ip-sysctl.html
+#     description: bridge-nf-call-iptables
+#   - ref: https://github.com/kubernetes/kubernetes/issues/24019
+#     description: a Service whose endpoint is on the client's node
+#   - ref: https://github.com/labring/sealos/issues/1703
+#     description: a file of sysctl.d sets it to 0 at boot
+# custom:
+#   id: bridge-netfilter-off
+#   category: cni
+#   scope: node
+#   severity: critical
+#   needs: [sysctls, links, addresses]
+#   explains: [service-unreachable, dns-failure]
+#   causes: []
+package netcause.rules.cni.bridge_netfilter_off
+
+import data.netcause.lib.kube_proxy
+import data.netcause.lib.kubernetes
+import data.netcause.lib.pod_devices
+import data.netcause.lib.sysctl
+import data.netcause.lib.text
+
+finding contains f if {
+	count(_bridges) > 0
+	_translates
+	not _masquerades_all
+	_off
+
+	f := {
+		"message": sprintf("Pods of %s are on the bridge %s, and %s: %s.", [
+			input.node.name,
+			text.names({link.ifname | some link in _bridges}),
+			_why,
+			"from one Pod there to a Service whose endpoint is another, answers come untranslated and are refused",
+		]),
+		"evidence": array.flatten([
+			_sysctl_fact,
+			[{"fact": sprintf("bridge of Pods on %s", [input.node.name]), "value": link.ifname, "source": link.source} | some link in _bridges],
+			[mode.evidence | some mode in _modes][0],
+		]),
+		"fix": {
+			"summary": "Let iptables see what the bridge forwards, now and after a reboot",
+			"steps": array.concat(_load_steps, sysctl.set_steps(input.node.name, {key: "1" | some key in _keys}, "kubernetes-bridge")),
+		},
+		"verify": sprintf("sysctl %s on %s shows 1", [_key, input.node.name]),
+	}
+}
+
+ruled_out contains {"message": "it is no node of a cluster", "evidence": []} if kubernetes.is_no_node(input.node, input.cluster)
+
+ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
+	kubernetes.is_node(input.node)
+	count(_bridges) == 0
+}
+
+ruled_out contains {
+	"message": "iptables sees what its bridge forwards",
+	"evidence": [sysctl.fact(input.node, _key)],
+} if {
+	count(_bridges) > 0
+	sysctl.value(input.node, _key) == "1"
+}
+
+ruled_out contains {"message": "kube-proxy masquerades all that goes to Services: answers come back to the node", "evidence": []} if {
+	count(_bridges) > 0
+	_off
+	_masquerades_all
+}
+
+ruled_out contains {"message": "no kube-proxy translates Service addresses on it", "evidence": [kube_proxy.replacement(input.cluster, input.node)]} if {
+	count(_bridges) > 0
+	_off
+	not _translates
+	kube_proxy.replacement(input.cluster, input.node)
+}
+
+unexamined contains {"group": "sysctls", "reason": sprintf("%s is not among those that were read, and the listing is not whole", [_key])} if {
+	count(_bridges) > 0
+	not sysctl.value(input.node, _key)
+	not sysctl.complete(input.node)
+}
+
+unexamined contains {"group": group, "reason": "which rules translate Service addresses on it is not known"} if {
+	count(_bridges) > 0
+	_off
+	not _translates
+	not kube_proxy.replacement(input.cluster, input.node)
+	some group in array.concat(netcause.kube_proxy_rules(input.node.name).unknown, ["iptables_nft"])
+}
+
+_key := "net.bridge.bridge-nf-call-iptables"
+
+# _bridges are those that lead to the node's own Pods: Docker's has none.
+_bridges := [link |
+	kubernetes.is_node(input.node)
+	some dev in pod_devices.own(input.node)
+	some link in input.node.links
+	link.ifname == dev
+	link.kind == "bridge"
+]
+
+_modes := netcause.kube_proxy_rules(input.node.name).modes
+
+_translates if count(_modes) > 0
+
+# Where the module is not loaded the kernel has no such sysctl.
+_off if sysctl.value(input.node, _key) == "0"
+
+_off if _not_loaded
+
+_not_loaded if {
+	not sysctl.value(input.node, _key)
+	sysctl.complete(input.node)
+}
+
+_masquerades_all if input.node.kube_proxy_config.masqueradeAll
+
+_why := "br_netfilter is not loaded" if {
+	_not_loaded
+} else := sprintf("%s is 0", [_key])
+
+_sysctl_fact := {"fact": _key, "value": "no such sysctl: br_netfilter is not loaded", "source": "sysctl -a"} if {
+	_not_loaded
+} else := sysctl.fact(input.node, _key)
+
+_load_steps := [{
+	"node": input.node.name,
+	"run": "modprobe br_netfilter\nmkdir -p /etc/modules-load.d\necho br_netfilter > /etc/modules-load.d/br_netfilter.conf",
+}] if {
+	_not_loaded
+} else := []
+
+_keys := {_key} | {"net.bridge.bridge-nf-call-ip6tables" |
+	some cidr in kubernetes.pod_cidrs(object.get(input.node, "object", {}))
+	contains(cidr, ":")
+}
