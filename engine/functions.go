@@ -81,6 +81,7 @@ var functions = []function{
 		description: "What a node's netfilter rules do to a packet at a hook, over all tables and both iptables backends. The packet has src, dst, proto, sport, dport, iif, oif, ctstate (\"NEW\", …) and mark; a field that it lacks is not known.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "hook", Type: types.S}, {Name: "packet", Type: types.A}},
 		result:      "object: verdict (\"accept\", \"drop\", \"reject\", \"unknown\"), detail, unread (groups that would tell), rule ({backend, family, table, chain, rule, source, policy, packets, handle, owners, way})",
+		answer:      traverseAnswer{},
 		ask:         askTraverse,
 	},
 	{
@@ -88,6 +89,7 @@ var functions = []function{
 		description: "What a node's reverse-path filter does with a packet that comes in by the device iif and leaves by oif, or is delivered where it has no oif. The packet has src, dst, iif and oif.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "packet", Type: types.A}},
 		result:      "object: verdict (\"pass\", \"drop\", \"unknown\"), rp_filter, rp_filter_source, dev and default (of the way back), source, detail, unread",
+		answer:      reversePathAnswer{},
 		ask:         askReversePath,
 	},
 	{
@@ -102,6 +104,7 @@ var functions = []function{
 		description: "The rules of a node's netfilter that drop or reject packets to Services that have ready endpoints, NetworkPolicies and kube-proxy's own rules left out.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
 		result:      "object: asked, left, stopped ({rule as of traverse, verdict, hook, services, count, way, proto, port, dst, whole}), unknown ({service, detail, unread})",
+		answer:      stoppedServicesAnswer{},
 		ask:         askStoppedServices,
 	},
 	{

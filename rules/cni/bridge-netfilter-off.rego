@@ -20,6 +20,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [sysctls, links, addresses]
+#   optional: [cluster.configmaps, cluster.daemonsets, cluster.nodes, cluster.pods, kube_proxy_config, processes]
 #   explains: [service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.cni.bridge_netfilter_off
@@ -61,6 +62,14 @@ ruled_out contains {"message": "it is no node of a cluster", "evidence": []} if 
 ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
 	kubernetes.is_node(input.node)
 	count(_bridges) == 0
+	_pods_known
+}
+
+unexamined contains {"group": "cluster.nodes", "reason": sprintf("it has bridges (%s), and which leads to Pods is not known", [names])} if {
+	kubernetes.is_node(input.node)
+	count(_bridges) == 0
+	not _pods_known
+	names := text.names({link.ifname | some link in input.node.links; link.kind == "bridge"})
 }
 
 ruled_out contains {
@@ -98,6 +107,11 @@ unexamined contains {"group": group, "reason": "which rules translate Service ad
 	some group in array.concat(netcause.kube_proxy_rules(input.node.name).unknown, ["iptables_nft"])
 }
 
+unexamined contains {"group": "processes", "reason": "nothing shows whether it is a node of a cluster"} if {
+	not kubernetes.is_node(input.node)
+	not kubernetes.is_no_node(input.node, input.cluster)
+}
+
 _key := "net.bridge.bridge-nf-call-iptables"
 
 # _bridges are those that lead to the node's own Pods: Docker's has none.
@@ -108,6 +122,13 @@ _bridges := [link |
 	link.ifname == dev
 	link.kind == "bridge"
 ]
+
+# _pods_known says that a bridge of Pods would be seen.
+_pods_known if input.cluster.pods
+
+_pods_known if count(kubernetes.pod_cidrs(input.node.object)) > 0
+
+_pods_known if count([link | some link in input.node.links; link.kind == "bridge"]) == 0
 
 _modes := netcause.kube_proxy_rules(input.node.name).modes
 

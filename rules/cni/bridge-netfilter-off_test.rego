@@ -75,7 +75,7 @@ test_ruled_out_on if {
 
 # Calico's and a cloud's Pods are each behind a device of their own; what is on Docker's bridge are no Pods.
 test_ruled_out_no_bridge_of_pods if {
-	routed := object.union(node(set("0")), {"addresses": [{"dev": "docker0", "family": "inet", "local": "172.17.0.1", "prefixlen": 16}]})
+	routed := object.union(node(set("0")), {"links": [{"ifname": "docker0", "kind": "bridge", "source": "ip -d link"}]})
 	ruled_out_only with input as one(routed) with netcause.kube_proxy_rules as by_kube_proxy
 }
 
@@ -108,4 +108,26 @@ test_unexamined_rules_not_read if {
 	count(rule.finding) == 0 with input as one(node(set("0"))) with netcause.kube_proxy_rules as by_nobody
 	some u in rule.unexamined with input as one(node(set("0"))) with netcause.kube_proxy_rules as by_nobody
 	u.group == "iptables_legacy"
+}
+
+test_found_bridge_known_by_its_name if {
+	alone := object.union(object.remove(node(set("0")), ["object"]), {"processes": [{"comm": "kubelet", "hostNetwork": true}]})
+	count(rule.finding) == 1 with input as {"node": alone, "peers": [], "cluster": {}} with netcause.kube_proxy_rules as by_kube_proxy
+}
+
+test_unexamined_whose_bridge_is_not_known if {
+	alone := object.union(object.remove(node(set("0")), ["object"]), {
+		"processes": [{"comm": "kubelet", "hostNetwork": true}],
+		"links": [{"ifname": "br-lan", "kind": "bridge", "source": "ip -d link"}],
+	})
+	i := {"node": alone, "peers": [], "cluster": {}}
+	count(rule.finding) == 0 with input as i with netcause.kube_proxy_rules as by_kube_proxy
+	some u in rule.unexamined with input as i with netcause.kube_proxy_rules as by_kube_proxy
+	u.group == "cluster.nodes"
+}
+
+test_unexamined_nobody_says_that_it_is_a_node if {
+	some u in rule.unexamined with input as {"node": object.remove(node(set("0")), ["object", "processes"]), "peers": [], "cluster": {}}
+		with netcause.kube_proxy_rules as by_nobody
+	u.group == "processes"
 }

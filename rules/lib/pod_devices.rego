@@ -8,7 +8,7 @@ import data.netcause.lib.tunnel
 import data.netcause.lib.uplink
 
 # own are those that lead to the node's own Pods: the bridge, or one for each Pod.
-own(node) := {dev |
+own(node) := ({dev |
 	some address in _own_addresses(node)
 	answer := netcause.route(node.name, address)
 	answer.route.dst != "0.0.0.0/0"
@@ -18,7 +18,14 @@ own(node) := {dev |
 	some cidr in pod_network.ipv4_ranges(object.get(node, "object", {}))
 	net.cidr_contains(cidr, a.local)
 	not _is_tunnel(node, a.dev)
+}) | {link.ifname |
+	some link in node.links
+	link.kind == "bridge"
+	link.ifname in _bridges
 }
+
+# The bridges of the bridge plugin (flannel's too), kubenet and kube-router are known by name.
+_bridges := {"cni0", "cbr0", "kube-bridge"}
 
 _own_addresses(node) := array.slice(pod_addresses(node.pods), 0, 100)
 

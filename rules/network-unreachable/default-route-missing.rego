@@ -16,7 +16,8 @@
 #   category: network-unreachable
 #   scope: node
 #   severity: critical
-#   needs: [routes]
+#   needs: [routes, addresses]
+#   optional: [cluster.nodes, config_files, links, processes, rules]
 #   explains: [egress-failure, network-unreachable]
 #   causes: []
 package netcause.rules.network_unreachable.default_route_missing
@@ -75,6 +76,12 @@ unexamined contains {
 	_is_node
 	count(_usable) == 0
 	count(_elsewhere) > 0
+}
+
+unexamined contains {"group": "processes", "reason": "nothing shows whether it is a node of a cluster"} if {
+	count(_usable) == 0
+	not kubernetes.is_node(input.node)
+	not kubernetes.is_no_node(input.node, input.cluster)
 }
 
 _is_node if kubernetes.is_node(input.node)

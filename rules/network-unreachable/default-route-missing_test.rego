@@ -126,3 +126,9 @@ test_unexamined_table_of_some_packets if {
 	some u in rule.unexamined with input as one(n, [])
 	contains(u.reason, "tables 100")
 }
+
+test_unexamined_nobody_says_that_it_is_a_node if {
+	some u in rule.unexamined with input as {"node": object.remove(node([]), ["object"]), "peers": [], "cluster": {}}
+		with netcause.kube_proxy_rules as {"modes": [], "detached": []}
+	u.group == "processes"
+}

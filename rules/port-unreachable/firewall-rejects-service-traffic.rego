@@ -18,6 +18,7 @@
 #   severity: critical
 #   needs: [routes, addresses, cluster.nodes, cluster.services, cluster.endpointslices]
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables]]
+#   optional: [cluster.daemonsets, links, processes]
 #   explains: [port-unreachable]
 #   causes: [service-rules-missing-on-node]
 package netcause.rules.port_unreachable.firewall_rejects_service_traffic
