@@ -48,6 +48,7 @@ var collectCommands = map[string]string{
 	"cluster.networkpolicies": "kubectl get networkpolicies -A -o json",
 	"cluster.daemonsets":      "kubectl get daemonsets -A -o json",
 	"cluster.deployments":     "kubectl get deployments -A -o json",
+	"cluster.statefulsets":    "kubectl get statefulsets -A -o json",
 	"cluster.priorityclasses": "kubectl get priorityclasses -o json",
 	"cluster.configmaps":      "kubectl get configmaps -n kube-system -o json",
 	"cluster.events":          "kubectl get events -A -o json",

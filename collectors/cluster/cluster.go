@@ -65,6 +65,7 @@ func (c *client) collect(ctx context.Context, opts Options) (*facts.Cluster, err
 	read(func() { out.ConfigMaps = configMaps(ctx, c) })
 	read(func() { out.Nodes = list(ctx, c, nodes, scope, nodesFrom) })
 	read(func() { out.Deployments = list(ctx, c, deployments, scope, deploymentsFrom) })
+	read(func() { out.StatefulSets = list(ctx, c, statefulSets, scope, statefulSetsFrom) })
 	read(func() { out.NetworkPolicies = list(ctx, c, networkPolicies, scope, networkPoliciesFrom) })
 	read(func() { out.DaemonSets = list(ctx, c, daemonSets, scope, daemonSetsFrom) })
 	read(func() { out.Namespaces = list(ctx, c, namespaces, scope, namespacesFrom) })
@@ -161,6 +162,17 @@ func deploymentsFrom(out []facts.Deployment, l *appsv1.DeploymentList) []facts.D
 	for i := range l.Items {
 		o := convertDeployment(&l.Items[i])
 		o.Source = deployments.item(o.Metadata)
+		pruneMeta(&o.Metadata)
+		pruneTemplate(&o.Spec.Template)
+		out = append(out, o)
+	}
+	return out
+}
+
+func statefulSetsFrom(out []facts.StatefulSet, l *appsv1.StatefulSetList) []facts.StatefulSet {
+	for i := range l.Items {
+		o := convertStatefulSet(&l.Items[i])
+		o.Source = statefulSets.item(o.Metadata)
 		pruneMeta(&o.Metadata)
 		pruneTemplate(&o.Spec.Template)
 		out = append(out, o)

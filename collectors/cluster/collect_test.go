@@ -65,6 +65,7 @@ func TestCollectEqualsRecorded(t *testing.T) {
 		"/apis/networking.k8s.io/v1/networkpolicies": &want.NetworkPolicies.Value,
 		"/apis/apps/v1/daemonsets":                   &want.DaemonSets.Value,
 		"/apis/apps/v1/deployments":                  &want.Deployments.Value,
+		"/apis/apps/v1/statefulsets":                 &want.StatefulSets.Value,
 		"/apis/scheduling.k8s.io/v1/priorityclasses": &want.PriorityClasses.Value,
 		"/api/v1/namespaces/kube-system/configmaps":  &want.ConfigMaps.Value,
 		"/api/v1/events":                             &want.Events.Value,

@@ -38,12 +38,14 @@ func convertPodSpec(s *corev1.PodSpec) facts.PodSpec {
 		PriorityClassName:  s.PriorityClassName,
 		Priority:           s.Priority,
 		ServiceAccountName: s.ServiceAccountName,
+		RuntimeClassName:   value(s.RuntimeClassName),
 		NodeSelector:       s.NodeSelector,
 		Affinity:           convertAffinity(s.Affinity),
 		Tolerations: each(s.Tolerations, func(t *corev1.Toleration) facts.Toleration {
 			return facts.Toleration{Key: t.Key, Operator: string(t.Operator), Value: t.Value, Effect: string(t.Effect)}
 		}),
-		Containers: each(s.Containers, convertContainer),
+		Containers:     each(s.Containers, convertContainer),
+		InitContainers: each(s.InitContainers, convertContainer),
 	}
 }
 
@@ -95,7 +97,8 @@ func convertContainer(c *corev1.Container) facts.Container {
 				Name: p.Name, ContainerPort: p.ContainerPort, HostPort: p.HostPort, Protocol: string(p.Protocol),
 			}
 		}),
-		Resources: facts.Resources{Requests: quantities(c.Resources.Requests)},
+		RestartPolicy: string(value(c.RestartPolicy)),
+		Resources:     facts.Resources{Requests: quantities(c.Resources.Requests)},
 	}
 	if c.ReadinessProbe != nil {
 		out.ReadinessProbe = rawJSON(c.ReadinessProbe)

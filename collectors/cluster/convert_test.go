@@ -28,6 +28,7 @@ func TestConvertedEqualsJSON(t *testing.T) {
 	t.Run("networkpolicy", func(t *testing.T) { convertedEqualsJSON(t, convertNetworkPolicy) })
 	t.Run("daemonset", func(t *testing.T) { convertedEqualsJSON(t, convertDaemonSet) })
 	t.Run("deployment", func(t *testing.T) { convertedEqualsJSON(t, convertDeployment) })
+	t.Run("statefulset", func(t *testing.T) { convertedEqualsJSON(t, convertStatefulSet) })
 	t.Run("priorityclass", func(t *testing.T) { convertedEqualsJSON(t, convertPriorityClass) })
 	t.Run("configmap", func(t *testing.T) { convertedEqualsJSON(t, convertConfigMap) })
 	t.Run("event", func(t *testing.T) { convertedEqualsJSON(t, convertEvent) })
@@ -36,7 +37,7 @@ func TestConvertedEqualsJSON(t *testing.T) {
 
 func convertedEqualsJSON[
 	T corev1.Node | corev1.Pod | corev1.Service | discoveryv1.EndpointSlice | networkingv1.NetworkPolicy | appsv1.DaemonSet |
-		appsv1.Deployment | schedulingv1.PriorityClass | corev1.ConfigMap | corev1.Event | corev1.Namespace,
+		appsv1.Deployment | appsv1.StatefulSet | schedulingv1.PriorityClass | corev1.ConfigMap | corev1.Event | corev1.Namespace,
 	F any,
 ](t *testing.T, convert func(*T) F) {
 	t.Helper()

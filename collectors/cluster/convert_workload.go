@@ -43,6 +43,22 @@ func convertDeployment(d *appsv1.Deployment) facts.Deployment {
 	}
 }
 
+func convertStatefulSet(s *appsv1.StatefulSet) facts.StatefulSet {
+	return facts.StatefulSet{
+		Metadata: convertMeta(&s.ObjectMeta),
+		Spec: facts.WorkloadSpec{
+			Replicas: s.Spec.Replicas,
+			Selector: value(convertSelector(s.Spec.Selector)),
+			Template: convertTemplate(&s.Spec.Template),
+		},
+		Status: facts.StatefulSetStatus{
+			Replicas:          s.Status.Replicas,
+			ReadyReplicas:     s.Status.ReadyReplicas,
+			AvailableReplicas: s.Status.AvailableReplicas,
+		},
+	}
+}
+
 func convertTemplate(t *corev1.PodTemplateSpec) facts.PodTemplate {
 	return facts.PodTemplate{Metadata: convertMeta(&t.ObjectMeta), Spec: convertPodSpec(&t.Spec)}
 }

@@ -86,6 +86,10 @@ func Prune(c *facts.Cluster) {
 		pruneMeta(&c.Deployments.Value[i].Metadata)
 		pruneTemplate(&c.Deployments.Value[i].Spec.Template)
 	}
+	for i := range c.StatefulSets.Value {
+		pruneMeta(&c.StatefulSets.Value[i].Metadata)
+		pruneTemplate(&c.StatefulSets.Value[i].Spec.Template)
+	}
 	for i := range c.PriorityClasses.Value {
 		pruneMeta(&c.PriorityClasses.Value[i].Metadata)
 	}
@@ -178,11 +182,13 @@ func pruneTemplate(t *facts.PodTemplate) {
 }
 
 func prunePodSpec(s *facts.PodSpec) {
-	for i := range s.Containers {
-		c := &s.Containers[i]
-		c.Command = pruneArguments(c.Command)
-		c.Args = pruneArguments(c.Args)
-		c.ReadinessProbe = pruneProbe(c.ReadinessProbe)
+	for _, containers := range [][]facts.Container{s.Containers, s.InitContainers} {
+		for i := range containers {
+			c := &containers[i]
+			c.Command = pruneArguments(c.Command)
+			c.Args = pruneArguments(c.Args)
+			c.ReadinessProbe = pruneProbe(c.ReadinessProbe)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ kind: ClusterRole
 metadata: {name: restricted}
 rules:
   - {apiGroups: [""], resources: [nodes, namespaces, services, events, configmaps], verbs: [get, list]}
-  - {apiGroups: [apps], resources: [daemonsets, deployments], verbs: [list]}
+  - {apiGroups: [apps], resources: [daemonsets, deployments, statefulsets], verbs: [list]}
   - {apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [list]}
   - {apiGroups: [scheduling.k8s.io], resources: [priorityclasses], verbs: [list]}
 ---

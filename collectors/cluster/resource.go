@@ -27,6 +27,7 @@ var (
 	networkPolicies = resource{"networking.k8s.io", "v1", "networkpolicies", "networkpolicy", true}
 	daemonSets      = resource{"apps", "v1", "daemonsets", "daemonset", true}
 	deployments     = resource{"apps", "v1", "deployments", "deployment", true}
+	statefulSets    = resource{"apps", "v1", "statefulsets", "statefulset", true}
 	priorityClasses = resource{"scheduling.k8s.io", "v1", "priorityclasses", "priorityclass", false}
 )
 

@@ -16,6 +16,7 @@ type Cluster struct {
 	NetworkPolicies Group[[]NetworkPolicy] `json:"-"`
 	DaemonSets      Group[[]DaemonSet]     `json:"-"`
 	Deployments     Group[[]Deployment]    `json:"-"`
+	StatefulSets    Group[[]StatefulSet]   `json:"-"`
 	PriorityClasses Group[[]PriorityClass] `json:"-"`
 	// ConfigMaps are those of the network's components alone: kube-proxy, coredns, kube-flannel-cfg, calico-config ….
 	ConfigMaps Group[[]ConfigMap]       `json:"-"`
@@ -34,6 +35,7 @@ func (c *Cluster) Groups() []NamedGroup {
 		{"networkpolicies", &c.NetworkPolicies},
 		{"daemonsets", &c.DaemonSets},
 		{"deployments", &c.Deployments},
+		{"statefulsets", &c.StatefulSets},
 		{"priorityclasses", &c.PriorityClasses},
 		{"configmaps", &c.ConfigMaps},
 		{"events", &c.Events},
@@ -134,17 +136,22 @@ type Pod struct {
 
 // PodSpec is a Pod's spec, or that of a template.
 type PodSpec struct {
-	NodeName           string            `json:"nodeName,omitempty"`
-	HostNetwork        bool              `json:"hostNetwork,omitempty"`
-	DNSPolicy          string            `json:"dnsPolicy,omitempty"`
-	DNSConfig          *PodDNSConfig     `json:"dnsConfig,omitempty"`
-	PriorityClassName  string            `json:"priorityClassName,omitempty"`
-	Priority           *int32            `json:"priority,omitempty"`
-	ServiceAccountName string            `json:"serviceAccountName,omitempty"`
-	NodeSelector       map[string]string `json:"nodeSelector,omitempty"`
-	Affinity           *Affinity         `json:"affinity,omitempty"`
-	Tolerations        []Toleration      `json:"tolerations,omitempty"`
-	Containers         []Container       `json:"containers,omitempty"`
+	NodeName           string        `json:"nodeName,omitempty"`
+	HostNetwork        bool          `json:"hostNetwork,omitempty"`
+	DNSPolicy          string        `json:"dnsPolicy,omitempty"`
+	DNSConfig          *PodDNSConfig `json:"dnsConfig,omitempty"`
+	PriorityClassName  string        `json:"priorityClassName,omitempty"`
+	Priority           *int32        `json:"priority,omitempty"`
+	ServiceAccountName string        `json:"serviceAccountName,omitempty"`
+	// RuntimeClassName names another runtime than the node's own: in one that keeps the network stack to itself (gVisor,
+	// Kata) the Pod's sockets are not in its network namespace.
+	RuntimeClassName string            `json:"runtimeClassName,omitempty"`
+	NodeSelector     map[string]string `json:"nodeSelector,omitempty"`
+	Affinity         *Affinity         `json:"affinity,omitempty"`
+	Tolerations      []Toleration      `json:"tolerations,omitempty"`
+	Containers       []Container       `json:"containers,omitempty"`
+	// InitContainers run before, or beside the others where their restartPolicy is Always.
+	InitContainers []Container `json:"initContainers,omitempty"`
 }
 
 // PodDNSConfig is a Pod's dnsConfig.
@@ -205,6 +212,8 @@ type Container struct {
 	Ports          []ContainerPort  `json:"ports,omitempty"`
 	Resources      Resources        `json:"resources"`
 	ReadinessProbe *json.RawMessage `json:"readinessProbe,omitempty"`
+	// RestartPolicy is "Always" on an init container that is a sidecar.
+	RestartPolicy string `json:"restartPolicy,omitempty"`
 }
 
 // Resources are what a container asks of its node.
@@ -433,7 +442,7 @@ type DaemonSet struct {
 	Status   DaemonSetStatus `json:"status"`
 }
 
-// WorkloadSpec is the spec of a DaemonSet or a Deployment.
+// WorkloadSpec is the spec of a DaemonSet, a Deployment or a StatefulSet.
 type WorkloadSpec struct {
 	Replicas *int32        `json:"replicas,omitempty"`
 	Selector LabelSelector `json:"selector"`
@@ -470,6 +479,21 @@ type DeploymentStatus struct {
 	ReadyReplicas       int32 `json:"readyReplicas,omitempty"`
 	AvailableReplicas   int32 `json:"availableReplicas,omitempty"`
 	UnavailableReplicas int32 `json:"unavailableReplicas,omitempty"`
+}
+
+// StatefulSet is an apps/v1 StatefulSet.
+type StatefulSet struct {
+	Source   Source            `json:"source"`
+	Metadata ObjectMeta        `json:"metadata"`
+	Spec     WorkloadSpec      `json:"spec"`
+	Status   StatefulSetStatus `json:"status"`
+}
+
+// StatefulSetStatus is a StatefulSet's status.
+type StatefulSetStatus struct {
+	Replicas          int32 `json:"replicas"`
+	ReadyReplicas     int32 `json:"readyReplicas,omitempty"`
+	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
 }
 
 // PriorityClass is a scheduling.k8s.io/v1 PriorityClass.
