@@ -93,6 +93,20 @@ var functions = []function{
 		ask:         askReversePath,
 	},
 	{
+		name:        "netcause.service_pods",
+		description: "Every Service that selects Pods against the Pods that there are: which match none, and which match none that is ready.",
+		args:        []types.NamedType{},
+		result:      "object: total, served, empty ({service, workloads, near}), empty_count, not_ready ({services, pods, count, nodes, published, workloads, unheard}), not_ready_count, unread (groups of workloads)",
+		ask:         askServicePods,
+	},
+	{
+		name:        "netcause.service_targets",
+		description: "Every port of every Service that selects Pods against what these listen on in their network namespaces.",
+		args:        []types.NamedType{},
+		result:      "object: total, heard, faults ({service, port, index, state, target, declared, pods, count, heard, nodes, suggestion, named, ready}), count, undecided, reasons, undeclared, undeclared_list",
+		ask:         askServiceTargets,
+	},
+	{
 		name:        "netcause.trace",
 		description: "What becomes of a packet and of its answer by the facts, as netcause trace has it, and the hop that decides. From and to are as there: \"pod/default/web-0\", \"node/n1\"; \"svc/default/db:5432\", \"pod/default/db-0:5432\", \"node/n2:10250\", \"ip/192.0.2.7:80\", a name of DNS with a port. An empty protocol is the port's, else tcp.",
 		args:        []types.NamedType{{Name: "from", Type: types.S}, {Name: "to", Type: types.S}, {Name: "protocol", Type: types.S}},

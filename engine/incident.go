@@ -22,12 +22,15 @@ type incident struct {
 	policies func() *networkpolicy.Evaluator
 	// model walks packets.
 	model func() *datapath.Model
+	// services is what Services are judged by. Only where the cluster's Services and Pods were read.
+	services func() *serviceWorld
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
 	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
 	in.policies = sync.OnceValue(func() *networkpolicy.Evaluator { return networkpolicy.New(snapshot.Cluster) })
 	in.model = sync.OnceValue(func() *datapath.Model { return datapath.New(snapshot) })
+	in.services = sync.OnceValue(func() *serviceWorld { return newServiceWorld(in) })
 	objects := map[string]*facts.NodeObject{}
 	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
 		for i := range c.Nodes.Value {

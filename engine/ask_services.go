@@ -1,0 +1,497 @@
+package engine
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+const (
+	// maxUnserved bounds the Services, or groups of them, that an answer names.
+	maxUnserved = 50
+	// maxServicePods bounds the Pods that it shows of one.
+	maxServicePods = 5
+	// maxPodEvents bounds the events that it shows of one Pod.
+	maxPodEvents = 3
+)
+
+// serviceReference is a Service as answers show it.
+type serviceReference struct {
+	Namespace string              `json:"namespace"`
+	Name      string              `json:"name"`
+	Source    facts.Source        `json:"source"`
+	Selector  string              `json:"selector"` // as kubectl -l takes it
+	Headless  bool                `json:"headless"`
+	DNS       bool                `json:"dns"`
+	Ports     []facts.ServicePort `json:"ports"`
+}
+
+func referenceTo(service *facts.Service) serviceReference {
+	return serviceReference{
+		Namespace: service.Metadata.Namespace, Name: service.Metadata.Name, Source: service.Source,
+		Selector: labelsText(service.Spec.Selector), Headless: service.Spec.ClusterIP == "None",
+		DNS: isDNS(service), Ports: append([]facts.ServicePort{}, service.Spec.Ports...),
+	}
+}
+
+func labelsText(labels map[string]string) string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		list = append(list, key+"="+labels[key])
+	}
+	return strings.Join(list, ",")
+}
+
+// isDNS says whether a Service is the cluster's DNS, by the labels and names of the usual distributions.
+func isDNS(service *facts.Service) bool {
+	if !slices.ContainsFunc(service.Spec.Ports, func(p facts.ServicePort) bool { return p.Port == 53 }) {
+		return false
+	}
+	m := service.Metadata
+	if label := m.Labels["k8s-app"]; label == "kube-dns" || label == "coredns" || m.Labels["dns.operator.openshift.io/owning-dns"] != "" {
+		return true
+	}
+	switch m.Namespace {
+	case "kube-system":
+		return m.Name == "kube-dns" || m.Name == "coredns" || m.Labels["app.kubernetes.io/name"] == "coredns"
+	case "openshift-dns":
+		return m.Name == "dns-default"
+	}
+	return m.Name == "kube-dns"
+}
+
+// selectsPods says whether the endpoints controller looks for the Service's Pods.
+func selectsPods(service *facts.Service) bool {
+	return len(service.Spec.Selector) > 0 && service.Spec.Type != "ExternalName"
+}
+
+// podIndex finds the Pods of a namespace by their labels.
+type podIndex struct {
+	byLabel     map[podLabel][]*facts.Pod
+	byNamespace map[string][]*facts.Pod
+}
+
+type podLabel struct{ namespace, key, value string }
+
+func newPodIndex(pods []facts.Pod) *podIndex {
+	index := &podIndex{byLabel: map[podLabel][]*facts.Pod{}, byNamespace: map[string][]*facts.Pod{}}
+	for i := range pods {
+		pod := &pods[i]
+		if hasEnded(pod) {
+			continue
+		}
+		namespace := pod.Metadata.Namespace
+		index.byNamespace[namespace] = append(index.byNamespace[namespace], pod)
+		for key, value := range pod.Metadata.Labels {
+			at := podLabel{namespace, key, value}
+			index.byLabel[at] = append(index.byLabel[at], pod)
+		}
+	}
+	return index
+}
+
+// hasEnded says whether a Pod is past being an endpoint (pkg/controller/util/endpoint, ShouldPodBeInEndpoints).
+func hasEnded(pod *facts.Pod) bool {
+	return pod.Status.Phase == "Succeeded" || pod.Status.Phase == "Failed"
+}
+
+// selected are the Pods that a selector matches.
+func (x *podIndex) selected(namespace string, selector map[string]string) []*facts.Pod {
+	var rarest []*facts.Pod
+	first := true
+	for key, value := range selector {
+		if pods := x.byLabel[podLabel{namespace, key, value}]; first || len(pods) < len(rarest) {
+			rarest, first = pods, false
+		}
+	}
+	var list []*facts.Pod
+	for _, pod := range rarest {
+		if matches(selector, pod.Metadata.Labels) {
+			list = append(list, pod)
+		}
+	}
+	return list
+}
+
+func matches(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if have, ok := labels[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// isReady says whether the endpoints controller takes the Pod for ready.
+func isReady(pod *facts.Pod) bool {
+	return pod.Metadata.DeletionTimestamp == "" && slices.ContainsFunc(pod.Status.Conditions, func(c facts.Condition) bool {
+		return c.Type == "Ready" && c.Status == "True"
+	})
+}
+
+// servicePodsAnswer is every Service that selects Pods against the Pods that there are.
+type servicePodsAnswer struct {
+	// Total is how many Services select Pods, Served how many of them have one that is ready.
+	Total  int `json:"total"`
+	Served int `json:"served"`
+	// Empty are the first of those that match no Pod, NotReady those whose Pods are all not ready; the counts are of all.
+	Empty         []emptyService  `json:"empty"`
+	EmptyCount    int             `json:"empty_count"`
+	NotReady      []notReadyGroup `json:"not_ready"`
+	NotReadyCount int             `json:"not_ready_count"`
+	// Unread are the groups of workloads that were not read, and so may have Pods that a selector is meant for.
+	Unread []string `json:"unread"`
+}
+
+// notReadyGroup are the Services that select the same Pods, of which none is ready.
+type notReadyGroup struct {
+	Services []serviceReference `json:"services"`
+	Pods     []podProblem       `json:"pods"`
+	Count    int                `json:"count"` // of Pods
+	Nodes    []string           `json:"nodes"`
+	// Published: they are endpoints all the same (publishNotReadyAddresses).
+	Published bool `json:"published"`
+	// Workloads are what makes the Pods.
+	Workloads []workloadReference `json:"workloads"`
+	// Unheard: all Pods run, and nothing listens where the Services send, so no probe of that port can succeed.
+	Unheard bool `json:"unheard"`
+}
+
+// podProblem is a Pod that is not ready, with how long and what its events say.
+type podProblem struct {
+	Pod *facts.Pod `json:"pod"`
+	// Seconds since it was last ready, or was made; -1 is not known.
+	Seconds int            `json:"seconds"`
+	Events  []podEvent     `json:"events"`
+	Probe   *probeSchedule `json:"probe,omitempty"`
+}
+
+type podEvent struct {
+	Reason  string       `json:"reason"`
+	Message string       `json:"message"`
+	Source  facts.Source `json:"source"`
+}
+
+// probeSchedule is the longest that readiness probes may take until the first answer counts, in seconds.
+type probeSchedule struct {
+	Seconds int    `json:"seconds"`
+	Shown   string `json:"shown"` // of the first container that has one
+}
+
+// askServicePods finds the Services without a ready Pod.
+func askServicePods(in *incident, _ []any) (any, error) {
+	answer := servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: []string{}}
+	cluster := in.snapshot.Cluster
+	if cluster == nil || cluster.Services.Status != facts.Read || cluster.Pods.Status != facts.Read {
+		return answer, nil
+	}
+	w := in.services()
+	answer.Unread = w.unread
+	groups := map[string]*notReadyGroup{}
+	var order []string
+	for i := range cluster.Services.Value {
+		service := &cluster.Services.Value[i]
+		if !selectsPods(service) || !w.knowsNamespace(service.Metadata.Namespace) {
+			continue
+		}
+		answer.Total++
+		pods := w.pods.selected(service.Metadata.Namespace, service.Spec.Selector)
+		if slices.ContainsFunc(pods, isReady) || w.hasReadyEndpoint(service) {
+			answer.Served++
+			continue
+		}
+		workloads := w.workloadsOf(service)
+		if len(pods) == 0 && !slices.ContainsFunc(workloads, func(l workloadReference) bool { return l.Replicas > 0 }) {
+			answer.EmptyCount++
+			answer.Empty = append(answer.Empty, w.empty(service, workloads))
+			continue
+		}
+		key := podsKey(service, pods)
+		group, ok := groups[key]
+		if !ok {
+			group = w.notReady(pods, workloads)
+			groups[key] = group
+			order = append(order, key)
+		}
+		group.Services = append(group.Services, referenceTo(service))
+		group.Published = group.Published || service.Spec.PublishNotReadyAddresses
+		group.Unheard = group.Unheard || w.unheard(service, pods)
+	}
+	for _, key := range order {
+		answer.NotReady = append(answer.NotReady, *groups[key])
+	}
+	answer.NotReadyCount = len(order)
+	slices.SortStableFunc(answer.NotReady, func(a, b notReadyGroup) int { return compareDNSFirst(a.Services[0], b.Services[0]) })
+	slices.SortStableFunc(answer.Empty, func(a, b emptyService) int {
+		return cmp.Or(cmp.Compare(len(b.Near), len(a.Near)), compareDNSFirst(a.Service, b.Service))
+	})
+	answer.NotReady = answer.NotReady[:min(len(answer.NotReady), maxUnserved)]
+	answer.Empty = answer.Empty[:min(len(answer.Empty), maxUnserved)]
+	return answer, nil
+}
+
+func compareDNSFirst(a, b serviceReference) int {
+	rank := func(s serviceReference) int {
+		if s.DNS {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+func podsKey(service *facts.Service, pods []*facts.Pod) string {
+	if len(pods) == 0 {
+		return service.Metadata.Namespace + "//" + labelsText(service.Spec.Selector)
+	}
+	names := make([]string, len(pods))
+	for i, pod := range pods {
+		names[i] = pod.Metadata.Name
+	}
+	slices.Sort(names)
+	return service.Metadata.Namespace + "/" + strings.Join(names, ",")
+}
+
+// serviceWorld is what Services are judged by.
+type serviceWorld struct {
+	in       *incident
+	cluster  *facts.Cluster
+	pods     *podIndex
+	sockets  *podSockets
+	services map[string][]*facts.Service // that select Pods, by namespace
+	ready    map[serviceName]bool        // has a ready endpoint
+	events   map[facts.ObjectReference][]*facts.Event
+	now      time.Time
+	unread   []string
+}
+
+type serviceName struct{ namespace, name string }
+
+func newServiceWorld(in *incident) *serviceWorld {
+	cluster := in.snapshot.Cluster
+	w := &serviceWorld{
+		in: in, cluster: cluster, pods: newPodIndex(cluster.Pods.Value), services: map[string][]*facts.Service{},
+		ready: map[serviceName]bool{}, events: map[facts.ObjectReference][]*facts.Event{}, now: clusterTime(in.snapshot), unread: []string{},
+	}
+	w.sockets = newPodSockets(in)
+	for i := range cluster.Services.Value {
+		if service := &cluster.Services.Value[i]; selectsPods(service) {
+			w.services[service.Metadata.Namespace] = append(w.services[service.Metadata.Namespace], service)
+		}
+	}
+	for i := range cluster.EndpointSlices.Value {
+		slice := &cluster.EndpointSlices.Value[i]
+		if slices.ContainsFunc(slice.Endpoints, func(e facts.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }) {
+			w.ready[serviceName{slice.Metadata.Namespace, slice.Metadata.Labels["kubernetes.io/service-name"]}] = true
+		}
+	}
+	for i := range cluster.Events.Value {
+		event := &cluster.Events.Value[i]
+		if event.InvolvedObject.Kind == "Pod" && event.Type != "Normal" {
+			of := facts.ObjectReference{Namespace: event.InvolvedObject.Namespace, Name: event.InvolvedObject.Name}
+			w.events[of] = append(w.events[of], event)
+		}
+	}
+	for _, g := range cluster.Groups() {
+		switch g.Name {
+		case "deployments", "statefulsets", "daemonsets":
+			if meta := g.Group.GetMeta(); meta.Status != facts.Read {
+				w.unread = append(w.unread, clusterPrefix+g.Name)
+			}
+		}
+	}
+	return w
+}
+
+// knowsNamespace says whether the Pods of a namespace were all read.
+func (w *serviceWorld) knowsNamespace(namespace string) bool {
+	return wholeIn(&w.cluster.Pods.Meta, namespace)
+}
+
+// wholeIn says whether all objects of a namespace are in a group of the cluster.
+func wholeIn(meta *facts.Meta, namespace string) bool {
+	if meta.Status != facts.Read || meta.Reason == "" {
+		return meta.Status == facts.Read
+	}
+	names, limited := strings.CutPrefix(meta.Reason, "limited to namespaces ")
+	return limited && !strings.Contains(names, ";") && slices.Contains(strings.Split(names, ", "), namespace)
+}
+
+func (w *serviceWorld) hasReadyEndpoint(service *facts.Service) bool {
+	return w.ready[serviceName{service.Metadata.Namespace, service.Metadata.Name}]
+}
+
+// workloadReference is what makes Pods.
+type workloadReference struct {
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace"`
+	Name      string       `json:"name"`
+	Replicas  int32        `json:"replicas"` // wanted
+	Source    facts.Source `json:"source"`
+}
+
+// workloadsOf are those whose Pods a Service selects.
+func (w *serviceWorld) workloadsOf(service *facts.Service) []workloadReference {
+	list := []workloadReference{}
+	add := func(kind string, source facts.Source, meta facts.ObjectMeta, template facts.PodTemplate, replicas int32) {
+		if meta.Namespace == service.Metadata.Namespace && matches(service.Spec.Selector, template.Metadata.Labels) {
+			list = append(list, workloadReference{kind, meta.Namespace, meta.Name, replicas, source})
+		}
+	}
+	for i := range w.cluster.Deployments.Value {
+		d := &w.cluster.Deployments.Value[i]
+		add("Deployment", d.Source, d.Metadata, d.Spec.Template, wanted(d.Spec.Replicas))
+	}
+	for i := range w.cluster.StatefulSets.Value {
+		s := &w.cluster.StatefulSets.Value[i]
+		add("StatefulSet", s.Source, s.Metadata, s.Spec.Template, wanted(s.Spec.Replicas))
+	}
+	for i := range w.cluster.DaemonSets.Value {
+		d := &w.cluster.DaemonSets.Value[i]
+		add("DaemonSet", d.Source, d.Metadata, d.Spec.Template, d.Status.DesiredNumberScheduled)
+	}
+	return list
+}
+
+func wanted(replicas *int32) int32 {
+	if replicas == nil {
+		return 1
+	}
+	return *replicas
+}
+
+func (w *serviceWorld) notReady(pods []*facts.Pod, workloads []workloadReference) *notReadyGroup {
+	group := &notReadyGroup{Pods: []podProblem{}, Count: len(pods), Nodes: []string{}, Workloads: workloads}
+	for _, pod := range pods {
+		if node := pod.Spec.NodeName; node != "" && !slices.Contains(group.Nodes, node) {
+			group.Nodes = append(group.Nodes, node)
+		}
+		if len(group.Pods) < maxServicePods {
+			group.Pods = append(group.Pods, w.problem(pod))
+		}
+	}
+	slices.Sort(group.Nodes)
+	return group
+}
+
+func (w *serviceWorld) problem(pod *facts.Pod) podProblem {
+	p := podProblem{Pod: pod, Seconds: w.secondsNotReady(pod), Events: []podEvent{}, Probe: readinessOf(pod)}
+	events := w.events[facts.ObjectReference{Namespace: pod.Metadata.Namespace, Name: pod.Metadata.Name}]
+	seen := map[string]bool{}
+	for _, event := range slices.Backward(events) { // the newest first
+		if !seen[event.Reason] && len(p.Events) < maxPodEvents {
+			seen[event.Reason] = true
+			p.Events = append(p.Events, podEvent{event.Reason, event.Message, event.Source})
+		}
+	}
+	return p
+}
+
+func (w *serviceWorld) secondsNotReady(pod *facts.Pod) int {
+	since := parseTime(pod.Metadata.CreationTimestamp)
+	for _, c := range pod.Status.Conditions {
+		if at := parseTime(c.LastTransitionTime); c.Type == "Ready" && c.Status != "True" && at.After(since) {
+			since = at
+		}
+	}
+	if since.IsZero() || w.now.IsZero() {
+		return -1
+	}
+	return max(0, int(w.now.Sub(since).Seconds()))
+}
+
+// readinessOf is when the readiness probes of a Pod are over: the first answers may take initialDelaySeconds and as many
+// periods as must succeed. Kubernetes' defaults are 0 s, 10 s and 1.
+func readinessOf(pod *facts.Pod) *probeSchedule {
+	var longest *probeSchedule
+	for _, c := range pod.Spec.Containers {
+		if c.ReadinessProbe == nil {
+			continue
+		}
+		var probe struct {
+			InitialDelaySeconds int `json:"initialDelaySeconds"`
+			PeriodSeconds       int `json:"periodSeconds"`
+			SuccessThreshold    int `json:"successThreshold"`
+			HTTPGet             *struct {
+				Path string `json:"path"`
+				Port any    `json:"port"`
+			} `json:"httpGet"`
+			TCPSocket *struct {
+				Port any `json:"port"`
+			} `json:"tcpSocket"`
+			Exec *struct{} `json:"exec"`
+			GRPC *struct {
+				Port any `json:"port"`
+			} `json:"grpc"`
+		}
+		if json.Unmarshal(*c.ReadinessProbe, &probe) != nil {
+			continue
+		}
+		schedule := &probeSchedule{Seconds: probe.InitialDelaySeconds + cmp.Or(probe.PeriodSeconds, 10)*(cmp.Or(probe.SuccessThreshold, 1)+1)}
+		switch {
+		case probe.HTTPGet != nil:
+			schedule.Shown = fmt.Sprintf("HTTP GET %s on port %v", cmp.Or(probe.HTTPGet.Path, "/"), probe.HTTPGet.Port)
+		case probe.TCPSocket != nil:
+			schedule.Shown = fmt.Sprintf("TCP port %v", probe.TCPSocket.Port)
+		case probe.GRPC != nil:
+			schedule.Shown = fmt.Sprintf("gRPC on port %v", probe.GRPC.Port)
+		case probe.Exec != nil:
+			schedule.Shown = "a command"
+		}
+		if longest == nil || schedule.Seconds > longest.Seconds {
+			longest = schedule
+		}
+	}
+	return longest
+}
+
+// clusterTime is when the cluster was read: what its input says, else the newest time in its objects.
+func clusterTime(snapshot *facts.Snapshot) time.Time {
+	var newest time.Time
+	for _, input := range snapshot.Inputs {
+		if input.Kind == "cluster" && input.CollectedAt.After(newest) {
+			newest = input.CollectedAt
+		}
+	}
+	if newest.IsZero() {
+		for _, input := range snapshot.Inputs {
+			if input.CollectedAt.After(newest) {
+				newest = input.CollectedAt
+			}
+		}
+	}
+	if !newest.IsZero() || snapshot.Cluster == nil {
+		return newest
+	}
+	later := func(text string) {
+		if at := parseTime(text); at.After(newest) {
+			newest = at
+		}
+	}
+	for i := range snapshot.Cluster.Pods.Value {
+		pod := &snapshot.Cluster.Pods.Value[i]
+		later(pod.Metadata.CreationTimestamp)
+		for _, c := range pod.Status.Conditions {
+			later(c.LastTransitionTime)
+		}
+	}
+	for i := range snapshot.Cluster.Events.Value {
+		later(snapshot.Cluster.Events.Value[i].LastTimestamp)
+	}
+	return newest
+}
+
+// parseTime is zero for what is no time of the API.
+func parseTime(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
