@@ -145,8 +145,19 @@ type servicePodsAnswer struct {
 	EmptyCount    int             `json:"empty_count"`
 	NotReady      []notReadyGroup `json:"not_ready"`
 	NotReadyCount int             `json:"not_ready_count"`
+	// DNS are the cluster's DNS Services, with the ready endpoints of each: its ready Pods', or those of its EndpointSlices.
+	DNS []dnsService `json:"dns"`
 	// Unread are the groups of workloads that were not read, and so may have Pods that a selector is meant for.
 	Unread []string `json:"unread"`
+}
+
+type dnsService struct {
+	Service serviceReference `json:"service"`
+	Selects bool             `json:"selects"` // it has a selector
+	Ready   []string         `json:"ready"`
+	Source  facts.Source     `json:"source"` // of them
+	// Known: the Pods or the EndpointSlices that would show its endpoints were read.
+	Known bool `json:"known"`
 }
 
 // notReadyGroup are the Services that select the same Pods, of which none is ready.
@@ -159,6 +170,8 @@ type notReadyGroup struct {
 	Published bool `json:"published"`
 	// Workloads are what makes the Pods.
 	Workloads []workloadReference `json:"workloads"`
+	// Events are those of the workloads: why no Pods are made.
+	Events []podEvent `json:"events"`
 	// Unheard: all Pods run, and nothing listens where the Services send, so no probe of that port can succeed.
 	Unheard bool `json:"unheard"`
 }
@@ -178,7 +191,7 @@ type podEvent struct {
 	Source  facts.Source `json:"source"`
 }
 
-// probeSchedule is the longest that readiness probes may take until the first answer counts, in seconds.
+// probeSchedule is how long a Pod's probes may take until it is ready, in seconds.
 type probeSchedule struct {
 	Seconds int    `json:"seconds"`
 	Shown   string `json:"shown"` // of the first container that has one
@@ -186,7 +199,7 @@ type probeSchedule struct {
 
 // askServicePods finds the Services without a ready Pod.
 func askServicePods(in *incident, _ []any) (any, error) {
-	answer := servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: []string{}}
+	answer := servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: []string{}, DNS: []dnsService{}}
 	cluster := in.snapshot.Cluster
 	if cluster == nil || cluster.Services.Status != facts.Read || cluster.Pods.Status != facts.Read {
 		return answer, nil
@@ -197,6 +210,9 @@ func askServicePods(in *incident, _ []any) (any, error) {
 	var order []string
 	for i := range cluster.Services.Value {
 		service := &cluster.Services.Value[i]
+		if isDNS(service) {
+			answer.DNS = append(answer.DNS, w.dns(service))
+		}
 		if !selectsPods(service) || !w.knowsNamespace(service.Metadata.Namespace) {
 			continue
 		}
@@ -236,6 +252,40 @@ func askServicePods(in *incident, _ []any) (any, error) {
 	return answer, nil
 }
 
+// dns are the ready endpoints of a DNS Service, at most five.
+func (w *serviceWorld) dns(service *facts.Service) dnsService {
+	d := dnsService{Service: referenceTo(service), Selects: selectsPods(service), Ready: []string{}, Source: service.Source}
+	add := func(address string, source facts.Source) {
+		if !slices.Contains(d.Ready, address) && len(d.Ready) < maxServicePods {
+			d.Ready, d.Source = append(d.Ready, address), source
+		}
+	}
+	namespace := service.Metadata.Namespace
+	d.Known = w.cluster.EndpointSlices.Unread(namespace) == "" || d.Selects && w.knowsNamespace(namespace)
+	for i := range w.cluster.EndpointSlices.Value {
+		slice := &w.cluster.EndpointSlices.Value[i]
+		if slice.Metadata.Namespace != namespace || slice.Metadata.Labels["kubernetes.io/service-name"] != service.Metadata.Name {
+			continue
+		}
+		for _, endpoint := range slice.Endpoints {
+			if isReadyEndpoint(endpoint) && len(endpoint.Addresses) > 0 {
+				add(endpoint.Addresses[0], cmp.Or(slice.Source, service.Source))
+			}
+		}
+	}
+	if d.Selects && len(d.Ready) == 0 {
+		for _, pod := range w.pods.selected(namespace, service.Spec.Selector) {
+			if isReady(pod) {
+				add(pod.Status.PodIP, pod.Source)
+			}
+		}
+	}
+	return d
+}
+
+// isReadyEndpoint takes a condition that is not there for true, as the API says.
+func isReadyEndpoint(e facts.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
+
 func compareDNSFirst(a, b serviceReference) int {
 	rank := func(s serviceReference) int {
 		if s.DNS {
@@ -264,9 +314,10 @@ type serviceWorld struct {
 	cluster  *facts.Cluster
 	pods     *podIndex
 	sockets  *podSockets
-	services map[string][]*facts.Service // that select Pods, by namespace
-	ready    map[serviceName]bool        // has a ready endpoint
-	events   map[facts.ObjectReference][]*facts.Event
+	services map[string][]*facts.Service              // that select Pods, by namespace
+	ready    map[serviceName]bool                     // has a ready endpoint
+	events   map[facts.ObjectReference][]*facts.Event // of Pods
+	failures []*facts.Event                           // to make Pods
 	now      time.Time
 	unread   []string
 }
@@ -287,12 +338,15 @@ func newServiceWorld(in *incident) *serviceWorld {
 	}
 	for i := range cluster.EndpointSlices.Value {
 		slice := &cluster.EndpointSlices.Value[i]
-		if slices.ContainsFunc(slice.Endpoints, func(e facts.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }) {
+		if slices.ContainsFunc(slice.Endpoints, isReadyEndpoint) {
 			w.ready[serviceName{slice.Metadata.Namespace, slice.Metadata.Labels["kubernetes.io/service-name"]}] = true
 		}
 	}
 	for i := range cluster.Events.Value {
 		event := &cluster.Events.Value[i]
+		if event.Reason == "FailedCreate" {
+			w.failures = append(w.failures, event)
+		}
 		if event.InvolvedObject.Kind == "Pod" && event.Type != "Normal" {
 			of := facts.ObjectReference{Namespace: event.InvolvedObject.Namespace, Name: event.InvolvedObject.Name}
 			w.events[of] = append(w.events[of], event)
@@ -311,16 +365,7 @@ func newServiceWorld(in *incident) *serviceWorld {
 
 // knowsNamespace says whether the Pods of a namespace were all read.
 func (w *serviceWorld) knowsNamespace(namespace string) bool {
-	return wholeIn(&w.cluster.Pods.Meta, namespace)
-}
-
-// wholeIn says whether all objects of a namespace are in a group of the cluster.
-func wholeIn(meta *facts.Meta, namespace string) bool {
-	if meta.Status != facts.Read || meta.Reason == "" {
-		return meta.Status == facts.Read
-	}
-	names, limited := strings.CutPrefix(meta.Reason, "limited to namespaces ")
-	return limited && !strings.Contains(names, ";") && slices.Contains(strings.Split(names, ", "), namespace)
+	return w.cluster.Pods.Unread(namespace) == ""
 }
 
 func (w *serviceWorld) hasReadyEndpoint(service *facts.Service) bool {
@@ -329,11 +374,13 @@ func (w *serviceWorld) hasReadyEndpoint(service *facts.Service) bool {
 
 // workloadReference is what makes Pods.
 type workloadReference struct {
-	Kind      string       `json:"kind"`
-	Namespace string       `json:"namespace"`
-	Name      string       `json:"name"`
-	Replicas  int32        `json:"replicas"` // wanted
-	Source    facts.Source `json:"source"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Replicas  int32  `json:"replicas"` // wanted
+	// Seconds since it was made; -1 is not known.
+	Seconds int          `json:"seconds"`
+	Source  facts.Source `json:"source"`
 }
 
 // workloadsOf are those whose Pods a Service selects.
@@ -341,7 +388,7 @@ func (w *serviceWorld) workloadsOf(service *facts.Service) []workloadReference {
 	list := []workloadReference{}
 	add := func(kind string, source facts.Source, meta facts.ObjectMeta, template facts.PodTemplate, replicas int32) {
 		if meta.Namespace == service.Metadata.Namespace && matches(service.Spec.Selector, template.Metadata.Labels) {
-			list = append(list, workloadReference{kind, meta.Namespace, meta.Name, replicas, source})
+			list = append(list, workloadReference{kind, meta.Namespace, meta.Name, replicas, w.secondsSince(parseTime(meta.CreationTimestamp)), source})
 		}
 	}
 	for i := range w.cluster.Deployments.Value {
@@ -367,7 +414,10 @@ func wanted(replicas *int32) int32 {
 }
 
 func (w *serviceWorld) notReady(pods []*facts.Pod, workloads []workloadReference) *notReadyGroup {
-	group := &notReadyGroup{Pods: []podProblem{}, Count: len(pods), Nodes: []string{}, Workloads: workloads}
+	group := &notReadyGroup{Pods: []podProblem{}, Count: len(pods), Nodes: []string{}, Workloads: workloads, Events: []podEvent{}}
+	if len(pods) == 0 {
+		group.Events = w.failuresOf(workloads)
+	}
 	for _, pod := range pods {
 		if node := pod.Spec.NodeName; node != "" && !slices.Contains(group.Nodes, node) {
 			group.Nodes = append(group.Nodes, node)
@@ -378,6 +428,21 @@ func (w *serviceWorld) notReady(pods []*facts.Pod, workloads []workloadReference
 	}
 	slices.Sort(group.Nodes)
 	return group
+}
+
+// failuresOf are the last failures to make a workload's Pods: a Deployment's are told of its ReplicaSets.
+func (w *serviceWorld) failuresOf(workloads []workloadReference) []podEvent {
+	list := []podEvent{}
+	for _, event := range slices.Backward(w.failures) {
+		of := event.InvolvedObject
+		ofThese := slices.ContainsFunc(workloads, func(l workloadReference) bool {
+			return of.Namespace == l.Namespace && (of.Name == l.Name && of.Kind == l.Kind || of.Kind == "ReplicaSet" && strings.HasPrefix(of.Name, l.Name+"-"))
+		})
+		if ofThese && len(list) == 0 {
+			list = append(list, podEvent{event.Reason, event.Message, event.Source})
+		}
+	}
+	return list
 }
 
 func (w *serviceWorld) problem(pod *facts.Pod) podProblem {
@@ -400,55 +465,75 @@ func (w *serviceWorld) secondsNotReady(pod *facts.Pod) int {
 			since = at
 		}
 	}
-	if since.IsZero() || w.now.IsZero() {
-		return -1
-	}
-	return max(0, int(w.now.Sub(since).Seconds()))
+	return w.secondsSince(since)
 }
 
-// readinessOf is when the readiness probes of a Pod are over: the first answers may take initialDelaySeconds and as many
-// periods as must succeed. Kubernetes' defaults are 0 s, 10 s and 1.
+// secondsSince is -1 where either time is not known.
+func (w *serviceWorld) secondsSince(at time.Time) int {
+	if at.IsZero() || w.now.IsZero() {
+		return -1
+	}
+	return max(0, int(w.now.Sub(at).Seconds()))
+}
+
+// probe is what counts here of a v1 Probe.
+type probe struct {
+	InitialDelaySeconds int `json:"initialDelaySeconds"`
+	PeriodSeconds       int `json:"periodSeconds"`
+	SuccessThreshold    int `json:"successThreshold"`
+	FailureThreshold    int `json:"failureThreshold"`
+	HTTPGet             *struct {
+		Path string `json:"path"`
+		Port any    `json:"port"`
+	} `json:"httpGet"`
+	TCPSocket *struct {
+		Port any `json:"port"`
+	} `json:"tcpSocket"`
+	Exec *struct{} `json:"exec"`
+	GRPC *struct {
+		Port any `json:"port"`
+	} `json:"grpc"`
+}
+
+func (p probe) String() string {
+	switch {
+	case p.HTTPGet != nil:
+		return fmt.Sprintf("HTTP GET %s on port %v", cmp.Or(p.HTTPGet.Path, "/"), p.HTTPGet.Port)
+	case p.TCPSocket != nil:
+		return fmt.Sprintf("TCP port %v", p.TCPSocket.Port)
+	case p.GRPC != nil:
+		return fmt.Sprintf("gRPC on port %v", p.GRPC.Port)
+	}
+	return "a command"
+}
+
+// readinessOf is when a Pod that is well is ready at the latest, for the container that takes longest: its startup probe
+// may fail failureThreshold times, and then its readiness probe has initialDelaySeconds and as many periods as must
+// succeed. Kubernetes' defaults are 0 s, periods of 10 s, 3 failures and 1 success.
 func readinessOf(pod *facts.Pod) *probeSchedule {
 	var longest *probeSchedule
 	for _, c := range pod.Spec.Containers {
-		if c.ReadinessProbe == nil {
-			continue
+		readiness, ready := parseProbe(c.ReadinessProbe)
+		startup, starts := parseProbe(c.StartupProbe)
+		schedule := &probeSchedule{}
+		if starts {
+			schedule.Seconds += startup.InitialDelaySeconds + cmp.Or(startup.PeriodSeconds, 10)*cmp.Or(startup.FailureThreshold, 3)
+			schedule.Shown = startup.String()
 		}
-		var probe struct {
-			InitialDelaySeconds int `json:"initialDelaySeconds"`
-			PeriodSeconds       int `json:"periodSeconds"`
-			SuccessThreshold    int `json:"successThreshold"`
-			HTTPGet             *struct {
-				Path string `json:"path"`
-				Port any    `json:"port"`
-			} `json:"httpGet"`
-			TCPSocket *struct {
-				Port any `json:"port"`
-			} `json:"tcpSocket"`
-			Exec *struct{} `json:"exec"`
-			GRPC *struct {
-				Port any `json:"port"`
-			} `json:"grpc"`
+		if ready {
+			schedule.Seconds += readiness.InitialDelaySeconds + cmp.Or(readiness.PeriodSeconds, 10)*(cmp.Or(readiness.SuccessThreshold, 1)+1)
+			schedule.Shown = readiness.String()
 		}
-		if json.Unmarshal(*c.ReadinessProbe, &probe) != nil {
-			continue
-		}
-		schedule := &probeSchedule{Seconds: probe.InitialDelaySeconds + cmp.Or(probe.PeriodSeconds, 10)*(cmp.Or(probe.SuccessThreshold, 1)+1)}
-		switch {
-		case probe.HTTPGet != nil:
-			schedule.Shown = fmt.Sprintf("HTTP GET %s on port %v", cmp.Or(probe.HTTPGet.Path, "/"), probe.HTTPGet.Port)
-		case probe.TCPSocket != nil:
-			schedule.Shown = fmt.Sprintf("TCP port %v", probe.TCPSocket.Port)
-		case probe.GRPC != nil:
-			schedule.Shown = fmt.Sprintf("gRPC on port %v", probe.GRPC.Port)
-		case probe.Exec != nil:
-			schedule.Shown = "a command"
-		}
-		if longest == nil || schedule.Seconds > longest.Seconds {
+		if (starts || ready) && (longest == nil || schedule.Seconds > longest.Seconds) {
 			longest = schedule
 		}
 	}
 	return longest
+}
+
+func parseProbe(raw *json.RawMessage) (p probe, ok bool) {
+	ok = raw != nil && json.Unmarshal(*raw, &p) == nil
+	return p, ok
 }
 
 // clusterTime is when the cluster was read: what its input says, else the newest time in its objects.

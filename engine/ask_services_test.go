@@ -174,8 +174,9 @@ func TestServicePodsWhoIsEmpty(t *testing.T) {
 
 func TestServicePodsNotReady(t *testing.T) {
 	probe := json.RawMessage(`{"httpGet":{"path":"/healthz","port":8080},"initialDelaySeconds":20,"periodSeconds":5}`)
+	startup := json.RawMessage(`{"tcpSocket":{"port":8080},"periodSeconds":2,"failureThreshold":60}`)
 	slow := notReady(webPod("slow", labelled("app", "slow")), 15*time.Second)
-	slow.Spec.Containers[0].ReadinessProbe = &probe
+	slow.Spec.Containers[0].ReadinessProbe, slow.Spec.Containers[0].StartupProbe = &probe, &startup
 	sick := notReady(webPod("sick", labelled("app", "sick")), 10*time.Minute)
 	cluster := shop([]facts.Service{
 		webService("slow", labelled("app", "slow"), http), webService("sick", labelled("app", "sick"), http),
@@ -198,7 +199,7 @@ func TestServicePodsNotReady(t *testing.T) {
 	if g := byName["sick"]; len(g.Services) != 2 || g.Pods[0].Seconds != 600 || g.Pods[0].Events[0].Message != "newer" || fmt.Sprint(g.Nodes) != "[n1]" {
 		t.Errorf("sick %+v", g)
 	}
-	if g := byName["slow"]; g.Pods[0].Seconds != 15 || g.Pods[0].Probe.Seconds != 30 || g.Pods[0].Probe.Shown != "HTTP GET /healthz on port 8080" {
+	if g := byName["slow"]; g.Pods[0].Seconds != 15 || g.Pods[0].Probe.Seconds != 150 || g.Pods[0].Probe.Shown != "HTTP GET /healthz on port 8080" {
 		t.Errorf("slow %+v, probe %+v", g, g.Pods[0].Probe)
 	}
 	if g := byName["stuck"]; g.Count != 0 || g.Workloads[0].Replicas != 3 {

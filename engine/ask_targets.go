@@ -235,10 +235,7 @@ func (w *serviceWorld) secondsInState(pod *facts.Pod) int {
 			since = at
 		}
 	}
-	if since.IsZero() || w.now.IsZero() {
-		return -1
-	}
-	return max(0, int(w.now.Sub(since).Seconds()))
+	return w.secondsSince(since)
 }
 
 // podAddressFor is the Pod's address of the Service's first family.

@@ -103,6 +103,9 @@ func convertContainer(c *corev1.Container) facts.Container {
 	if c.ReadinessProbe != nil {
 		out.ReadinessProbe = rawJSON(c.ReadinessProbe)
 	}
+	if c.StartupProbe != nil {
+		out.StartupProbe = rawJSON(c.StartupProbe)
+	}
 	return out
 }
 

@@ -187,7 +187,7 @@ func prunePodSpec(s *facts.PodSpec) {
 			c := &containers[i]
 			c.Command = pruneArguments(c.Command)
 			c.Args = pruneArguments(c.Args)
-			c.ReadinessProbe = pruneProbe(c.ReadinessProbe)
+			c.ReadinessProbe, c.StartupProbe = pruneProbe(c.ReadinessProbe), pruneProbe(c.StartupProbe)
 		}
 	}
 }

@@ -212,6 +212,8 @@ type Container struct {
 	Ports          []ContainerPort  `json:"ports,omitempty"`
 	Resources      Resources        `json:"resources"`
 	ReadinessProbe *json.RawMessage `json:"readinessProbe,omitempty"`
+	// StartupProbe holds the others back until it succeeds.
+	StartupProbe *json.RawMessage `json:"startupProbe,omitempty"`
 	// RestartPolicy is "Always" on an init container that is a sidecar.
 	RestartPolicy string `json:"restartPolicy,omitempty"`
 }

@@ -21,6 +21,7 @@ package netcause.rules.cni.kube_proxy_not_running_on_node
 
 import data.netcause.lib.kube_proxy
 import data.netcause.lib.kubernetes
+import data.netcause.lib.pod as pod_status
 import data.netcause.lib.scheduling
 import data.netcause.lib.text
 
@@ -193,7 +194,7 @@ _headline := sprintf("The kube-proxy Pod on %s does not work", [input.node.name]
 
 _reasons contains "it has none" if count(_pods) == 0
 
-_reasons contains kube_proxy.state(pod) if some pod in _pods
+_reasons contains pod_status.state(pod) if some pod in _pods
 
 _reasons contains sprintf("the taint %s is not tolerated", [taint]) if some taint in _untolerated
 
