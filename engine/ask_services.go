@@ -201,7 +201,7 @@ type probeSchedule struct {
 func askServicePods(in *incident, _ []any) (any, error) {
 	answer := servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: []string{}, DNS: []dnsService{}}
 	cluster := in.snapshot.Cluster
-	if cluster == nil || cluster.Services.Status != facts.Read || cluster.Pods.Status != facts.Read {
+	if cluster == nil || cluster.Services.Status != facts.Read {
 		return answer, nil
 	}
 	w := in.services()
