@@ -338,6 +338,22 @@ func shownTargets(a serviceTargetsAnswer) string {
 	return ""
 }
 
+// A headless Service's port is a hint: its clients know the port.
+func TestServiceTargetsHeadless(t *testing.T) {
+	headless := webService("web", labelled("app", "web"), http)
+	headless.Spec.ClusterIP = "None"
+	for want, listeners := range map[string][]facts.Listener{"": nil, "loopback 0": {listener("127.0.0.1", 8080)}} {
+		cluster := shop([]facts.Service{headless}, []facts.Pod{webPod("web-1", labelled("app", "web"))})
+		got, err := askServiceTargets(incidentOf(cluster, podNode("web-1", listeners...)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, shownTargets(got.(serviceTargetsAnswer))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // One of two Pods listens: where the other is ready, it gets connections; where not, it is just on its way.
 func TestServiceTargetsOfSeveralPods(t *testing.T) {
 	for name, test := range map[string]struct {

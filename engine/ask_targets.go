@@ -399,6 +399,10 @@ func (a *serviceTargetsAnswer) judge(w *serviceWorld, service *facts.Service, in
 	if len(deaf["undeclared"]) > 0 && len(deaf["undeclared"])+resting < len(pods) {
 		delete(deaf, "undeclared")
 	}
+	// The port of a headless Service is a hint alone: its clients find the Pods by name, and use the port they know.
+	if service.Spec.ClusterIP == "None" {
+		deaf = map[string][]*facts.Pod{"loopback": deaf["loopback"]}
+	}
 	for _, state := range deafStates {
 		if list := deaf[state]; len(list) > 0 {
 			a.Faults = append(a.Faults, newTargetFault(service, index, port, state, list, hearings, heard))
