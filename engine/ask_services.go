@@ -204,7 +204,7 @@ func askServicePods(in *incident, _ []any) (any, error) {
 	if cluster == nil || cluster.Services.Status != facts.Read {
 		return answer, nil
 	}
-	w := in.services()
+	w := in.serviceWorld()
 	answer.Unread = w.unread
 	groups := map[string]*notReadyGroup{}
 	var order []string

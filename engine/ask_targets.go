@@ -343,7 +343,7 @@ func askServiceTargets(in *incident, _ []any) (any, error) {
 	if cluster == nil || cluster.Services.Status != facts.Read || cluster.Pods.Status != facts.Read {
 		return answer, nil
 	}
-	w := in.services()
+	w := in.serviceWorld()
 	for i := range cluster.Services.Value {
 		service := &cluster.Services.Value[i]
 		if !selectsPods(service) || !w.knowsNamespace(service.Metadata.Namespace) {

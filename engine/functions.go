@@ -93,6 +93,13 @@ var functions = []function{
 		ask:         askReversePath,
 	},
 	{
+		name:        "netcause.stale_services",
+		description: "Every port of every Service against a node's rules: which translate it to endpoints that are gone, or not to those that it should have.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "object: total, fresh, undecided, stale ({service, address, port, protocol, source, gone, absent, should, refused, missing, seconds, evidence}), count, lag, patience",
+		ask:         askStaleServices,
+	},
+	{
 		name:        "netcause.service_pods",
 		description: "Every Service that selects Pods against the Pods that there are: which match none, and which match none that is ready.",
 		args:        []types.NamedType{},

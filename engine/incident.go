@@ -10,6 +10,7 @@ import (
 	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/networkpolicy"
+	"github.com/netcause/netcause/engine/services"
 )
 
 // incident is everything that one diagnosis is about, in the form that rules and built-in functions ask.
@@ -22,15 +23,18 @@ type incident struct {
 	policies func() *networkpolicy.Evaluator
 	// model walks packets.
 	model func() *datapath.Model
-	// services is what Services are judged by. Only where the cluster's Services and Pods were read.
-	services func() *serviceWorld
+	// serviceWorld is what Services are judged by. Only where the cluster's Services and Pods were read.
+	serviceWorld func() *serviceWorld
+	// backends says which endpoints nodes should have.
+	backends func() *services.Index
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
 	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
 	in.policies = sync.OnceValue(func() *networkpolicy.Evaluator { return networkpolicy.New(snapshot.Cluster) })
 	in.model = sync.OnceValue(func() *datapath.Model { return datapath.New(snapshot) })
-	in.services = sync.OnceValue(func() *serviceWorld { return newServiceWorld(in) })
+	in.serviceWorld = sync.OnceValue(func() *serviceWorld { return newServiceWorld(in) })
+	in.backends = sync.OnceValue(func() *services.Index { return services.New(snapshot.Cluster) })
 	objects := map[string]*facts.NodeObject{}
 	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
 		for i := range c.Nodes.Value {

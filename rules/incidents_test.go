@@ -177,8 +177,9 @@ func healthy() *facts.Snapshot {
 				Metadata: facts.ObjectMeta{
 					Name: "kube-dns-a", Namespace: "kube-system", Labels: map[string]string{"kubernetes.io/service-name": "kube-dns"},
 				},
-				Ports:     []facts.EndpointPort{{Name: "dns", Protocol: "UDP", Port: 53}},
-				Endpoints: []facts.Endpoint{{Addresses: []string{"10.244.2.2"}}},
+				AddressType: "IPv4",
+				Ports:       []facts.EndpointPort{{Name: "dns", Protocol: "UDP", Port: 53}},
+				Endpoints:   []facts.Endpoint{{Addresses: []string{"10.244.2.2"}}},
 			}}),
 			Namespaces: facts.ReadGroup([]facts.NamespaceObject{
 				{Metadata: facts.ObjectMeta{Name: "shop", Labels: map[string]string{"kubernetes.io/metadata.name": "shop"}}},

@@ -16,7 +16,7 @@
 #   needs_any: [[cluster.daemonsets, cluster.pods, cluster.nodes], [processes]]
 #   optional: [cluster.configmaps]
 #   explains: [service-unreachable, dns-failure]
-#   causes: [service-rules-missing-on-node]
+#   causes: [service-rules-missing-on-node, service-rules-stale]
 package netcause.rules.cni.kube_proxy_not_running_on_node
 
 import data.netcause.lib.kube_proxy
