@@ -100,6 +100,13 @@ var functions = []function{
 		ask:         askStaleServices,
 	},
 	{
+		name:        "netcause.local_traffic",
+		description: "The Services with externalTrafficPolicy Local that have endpoints, but not on every node: on which of these packets for it were dropped.",
+		args:        []types.NamedType{},
+		result:      "object: total, services ({service, type, node_ports, checked, on, dropping ({node, packets, evidence}), holding ({node, address, dev, source}), quiet, unknown}), count",
+		ask:         askLocalTraffic,
+	},
+	{
 		name:        "netcause.service_pods",
 		description: "Every Service that selects Pods against the Pods that there are: which match none, and which match none that is ready.",
 		args:        []types.NamedType{},
