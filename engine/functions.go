@@ -107,6 +107,13 @@ var functions = []function{
 		ask:         askLocalTraffic,
 	},
 	{
+		name:        "netcause.pod_cidrs",
+		description: "The ranges of Pod addresses of the cluster's Nodes: which overlap, which Nodes have none, and how many there are to be had.",
+		args:        []types.NamedType{},
+		result:      "object: nodes, with, overlaps ({a, b, common, pods, same, used, unused, later, free}), count, missing ({node, source, seconds, ready, networked, condition, events, free}), capacity ({cidr, size, blocks, taken, source, allocate}, or null)",
+		ask:         askPodCIDRs,
+	},
+	{
 		name:        "netcause.service_pods",
 		description: "Every Service that selects Pods against the Pods that there are: which match none, and which match none that is ready.",
 		args:        []types.NamedType{},

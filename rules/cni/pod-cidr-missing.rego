@@ -1,0 +1,190 @@
+# METADATA
+# title: A Node has no range of Pod addresses
+# description: >-
+#   The network plugin takes the addresses of a node's Pods from the Node's podCIDR. A Node without one never gets its
+#   network: it stays NotReady, or its Pods stay in ContainerCreating.
+# related_resources:
+#   - ref: https://github.com/flannel-io/flannel/issues/728
+#     description: flannel that ends with "pod cidr not assigned"
+#   - ref: https://github.com/kubernetes/kubernetes/issues/114560
+#     description: no remaining CIDRs in the cluster's range, and the event CIDRNotAvailable
+#   - ref: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/
+#     description: allocate-node-cidrs, cluster-cidr and node-cidr-mask-size
+# custom:
+#   id: pod-cidr-missing
+#   category: cni
+#   scope: cluster
+#   severity: critical
+#   needs: [cluster.nodes]
+#   explains: [pod-not-networked]
+#   causes: []
+package netcause.rules.cni.pod_cidr_missing
+
+import data.netcause.lib.pod_cidr
+import data.netcause.lib.text
+
+finding contains f if {
+	count(_faults) > 0
+
+	f := {
+		"subject": _subject,
+		"affects": _names,
+		"message": sprintf("%s %s no podCIDR: %s.", [text.names(_names), _have, _why]),
+		"evidence": array.flatten([
+			[fact | some missing in text.few(_faults); some fact in _evidence(missing)],
+			[_user | _user],
+			[_capacity_fact | _capacity_fact],
+		]),
+		"fix": _fix,
+		"verify": "kubectl get nodes -o custom-columns=NAME:.metadata.name,POD-CIDR:.spec.podCIDRs shows a range for each",
+	}
+}
+
+ruled_out contains {"message": sprintf("all %d Nodes have a podCIDR", [_answer.nodes]), "evidence": []} if {
+	count(_answer.missing) == 0
+}
+
+ruled_out contains {
+	"message": sprintf("%s %s no podCIDR and %s none: their Pods get addresses elsewhere", [text.names(_all), _have_all, _need_all]),
+	"evidence": [{"fact": sprintf("podCIDR of Node %s", [missing.node]), "value": "none, and the Node is Ready", "source": missing.source} |
+		some missing in text.few(_answer.missing)
+	],
+} if {
+	count(_answer.missing) > 0
+	count(_faults) == 0
+	count(_open) == 0
+}
+
+unexamined contains {"group": "cluster.daemonsets", "reason": reason} if {
+	count(_faults) == 0
+	count(_open) > 0
+	names := text.names([missing.node | some missing in _open])
+	reason := sprintf("%s without podCIDR: not Ready, or just joined, and whether its network plugin needs one is not known", [names])
+}
+
+_answer := netcause.pod_cidrs()
+
+default _user := false
+
+_user := pod_cidr.user(input.cluster)
+
+_faults := [missing | some missing in _answer.missing; _is_fault(missing)]
+
+_open := [missing |
+	some missing in _answer.missing
+	not _is_fault(missing)
+	not _does_without(missing)
+]
+
+# The controller says itself that it has none left.
+_is_fault(missing) if {
+	count(missing.events) > 0
+	not _does_without(missing)
+}
+
+_is_fault(missing) if {
+	_user
+	missing.seconds > 60
+	not missing.networked
+}
+
+# Pods with addresses, on a Node that is Ready, have them from somewhere else.
+_does_without(missing) if {
+	missing.ready
+	missing.networked
+}
+
+_does_without(missing) if {
+	missing.ready
+	not _user
+}
+
+_names := [missing.node | some missing in _faults]
+
+_all := [missing.node | some missing in _answer.missing]
+
+_subject := {"kind": "Node", "name": _names[0], "node": _names[0]} if count(_names) == 1
+
+_subject := {"kind": "Cluster", "name": "cluster"} if count(_names) > 1
+
+_have := "has" if count(_names) == 1
+
+_have := "have" if count(_names) > 1
+
+_have_all := "has" if count(_all) == 1
+
+_have_all := "have" if count(_all) > 1
+
+_need_all := "needs" if count(_all) == 1
+
+_need_all := "need" if count(_all) > 1
+
+_capacity := _answer.capacity if is_object(_answer.capacity)
+
+_is_exhausted if _capacity.taken >= _capacity.blocks
+
+default _why := "nobody has given it one"
+
+_why := sprintf("all %d blocks of /%d of the cluster's %s are taken", [_capacity.blocks, _capacity.size, _capacity.cidr]) if {
+	_is_exhausted
+} else := "kube-controller-manager does not give Nodes ranges (--allocate-node-cidrs is not set)" if {
+	not _capacity.allocate
+	_capacity
+} else := trim_right(_faults[0].events[0].message, ".") if {
+	count(_faults[0].events) > 0
+}
+
+_capacity_fact := {
+	"fact": "blocks of --cluster-cidr",
+	"value": sprintf("%s: %d of %d of /%d taken, --allocate-node-cidrs=%v", [
+		_capacity.cidr,
+		_capacity.taken,
+		_capacity.blocks,
+		_capacity.size,
+		_capacity.allocate,
+	]),
+	"source": _capacity.source,
+}
+
+_evidence(missing) := array.flatten([
+	{"fact": sprintf("podCIDR of Node %s", [missing.node]), "value": "none", "source": missing.source},
+	[{"fact": sprintf("condition of Node %s", [missing.node]), "value": missing.condition, "source": missing.source} |
+		missing.condition != ""
+	],
+	[{"fact": sprintf("event %s of Node %s", [event.reason, missing.node]), "value": event.message, "source": event.source} |
+		some event in missing.events
+	],
+])
+
+default _fix := {
+	"summary": "Have kube-controller-manager give each Node a range",
+	"steps": [{
+		"cluster": true,
+		"edit": "in kube-controller-manager's manifest set --allocate-node-cidrs=true and --cluster-cidr to the Pod network",
+	}],
+}
+
+_fix := {
+	"summary": "Give kube-controller-manager more blocks to give",
+	"steps": [{
+		"cluster": true,
+		"edit": concat(" ", [
+			"in kube-controller-manager's manifest set --cluster-cidr to a range that holds the old one and is free,",
+			"and the same in the network plugin and in kube-proxy; or take out Nodes that are gone",
+		]),
+		"why": "podCIDRs of Nodes that have one cannot be made smaller",
+	}],
+} if {
+	_is_exhausted
+} else := {
+	"summary": "Give the Node a block that is free",
+	"steps": array.concat(
+		[pod_cidr.give(missing.node, missing.free) | some missing in _faults; missing.free != ""],
+		[{
+			"cluster": true,
+			"edit": "in kube-controller-manager's manifest set --allocate-node-cidrs=true: it then gives each new Node a range",
+		}],
+	),
+} if {
+	_capacity
+}
