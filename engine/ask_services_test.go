@@ -298,11 +298,11 @@ func TestServiceTargets(t *testing.T) {
 		{"another Pod's namespace", http, nil, func(_ *facts.Pod, n *facts.Node) { n.Namespaces[0].Pod.UID = "old" }, nil, "undecided: its network namespace was not found on n1"},
 		{"another node", http, nil, func(p *facts.Pod, _ *facts.Node) { p.Spec.NodeName = "n9" }, nil, "undecided: nothing was collected on n9"},
 		{"SCTP", facts.ServicePort{Port: 80, Protocol: "SCTP"}, nil, nil, nil, "undecided: listeners of SCTP are not collected"},
-		{"started just now", http, nil, func(p *facts.Pod, _ *facts.Node) { p.Status.Conditions[0].LastTransitionTime = ago(5 * time.Second) }, nil, ""},
+		{"started just now", http, nil, func(p *facts.Pod, _ *facts.Node) { p.Status.Conditions[0].LastTransitionTime = ago(5 * time.Second) }, nil, "undecided: Pods that do not run, or started only now"},
 		{"restarting", http, nil, func(p *facts.Pod, _ *facts.Node) {
 			*p = notReady(*p, time.Hour)
 			p.Status.ContainerStatuses[0].RestartCount = 7
-		}, nil, ""},
+		}, nil, "undecided: Pods that do not run, or started only now"},
 		{"the host's network", http, nil, func(p *facts.Pod, n *facts.Node) {
 			p.Spec.HostNetwork = true
 			n.Listeners = facts.ReadGroup([]facts.Listener{listener("127.0.0.1", 8080), listener("0.0.0.0", 10250)})

@@ -420,6 +420,12 @@ func (a *serviceTargetsAnswer) judge(w *serviceWorld, service *facts.Service, in
 		}
 	case heard > 0:
 		a.Heard++
+	case resting > 0:
+		a.Undecided++
+		reason := "Pods that do not run, or started only now"
+		if !slices.Contains(a.Reasons, reason) && len(a.Reasons) < maxUnserved/10 {
+			a.Reasons = append(a.Reasons, reason)
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ ruled_out contains {
 	_has_rules
 	count(_sure) == 0
 	count(_fresh_differences) == 0
-	_answer.undecided == 0
+	_judged
 }
 
 unexamined contains {"group": "cluster.endpointslices", "reason": reason} if {
@@ -123,6 +123,10 @@ _serves_none if {
 	_services.total > 0
 	_services.present == 0
 }
+
+_judged if _answer.fresh > 0
+
+_judged if _answer.total == 0
 
 _sure := [stale | some stale in _answer.stale; _is_sure(stale)]
 

@@ -95,6 +95,8 @@ verify(fault, number) := sprintf("on %s curl -v telnet://%s connects", [
 	_socket({"local": fault.pods[0].address, "port": number}),
 ])
 
+nothing_asked := "no Service selects Pods that are there"
+
 # undecided says of how many ports it is not known what listens there, and why.
 undecided(answer) := sprintf("of %d of %d ports of Services it is not known whether their Pods listen: %s", [
 	answer.undecided,

@@ -67,8 +67,10 @@ ruled_out contains {
 	"evidence": [],
 } if {
 	count(_faults) == 0
-	_answer.undecided == 0
+	_answer.heard > 0
 }
+
+ruled_out contains {"message": target.nothing_asked, "evidence": []} if _answer.total == 0
 
 unexamined contains {"group": "listeners", "reason": target.undecided(_answer)} if {
 	count(_faults) == 0

@@ -65,13 +65,12 @@ finding contains f if {
 	}
 }
 
-ruled_out contains {
-	"message": sprintf("Pods listen on all %d ports of Services that could be asked", [_answer.heard]),
-	"evidence": [],
-} if {
+ruled_out contains {"message": sprintf("Pods listen on all %d ports of Services that could be asked", [_answer.heard]), "evidence": []} if {
 	count(_faults) == 0
-	_answer.undecided == 0
+	_answer.heard > 0
 }
+
+ruled_out contains {"message": target.nothing_asked, "evidence": []} if _answer.total == 0
 
 unexamined contains {"group": "listeners", "reason": target.undecided(_answer)} if {
 	count(_faults) == 0

@@ -75,12 +75,14 @@ finding contains f if {
 }
 
 ruled_out contains {
-	"message": sprintf("all %d ports of Services with Pods send to ports that these declare or listen on", [_answer.total]),
+	"message": sprintf("%d ports of Services send to ports that their Pods declare or listen on", [_answer.total - _answer.undeclared]),
 	"evidence": [],
 } if {
 	count(_faults) == 0
-	_answer.undeclared == 0
+	_answer.total > _answer.undeclared
 }
+
+ruled_out contains {"message": target.nothing_asked, "evidence": []} if _answer.total == 0
 
 # That no container declares a port says nothing: declaring it is optional.
 unexamined contains {"group": "listeners", "reason": reason} if {

@@ -88,7 +88,7 @@ loopback := fault("loopback", {"pods": [pod([listener("127.0.0.1", 8080)], [])]}
 
 silent := fault("nothing", {"declared": true})
 
-unread := {"undecided": 5, "reasons": ["nothing was collected on n2"]}
+unread := {"heard": 0, "undecided": 5, "reasons": ["nothing was collected on n2"]}
 
 many(one) := [object.union(one, {"service": object.union(web, {"name": sprintf("web%d", [i])})}) | some i in numbers.range(1, 30)]
 
@@ -137,6 +137,7 @@ test_found_many_are_one_finding if {
 }
 
 test_ruled_out_all_listen if {
+	ruled_out_only with input as incident with netcause.service_targets as answer([], {"heard": 0, "total": 0})
 	ruled_out_only with input as incident with netcause.service_targets as answer([], {})
 }
 
@@ -152,8 +153,15 @@ test_ruled_out_where_other_rules_speak if {
 }
 
 test_unexamined_not_declared_and_listeners_not_read if {
-	unknown := object.union(unread, {"undeclared": 1, "undeclared_list": [web]})
+	unknown := object.union(unread, {"undeclared": 1, "undeclared_list": [web], "total": 1})
 	some u in rule.unexamined with input as incident with netcause.service_targets as answer([], unknown)
 	startswith(u.reason, "shop/web: no container declares the port")
 	unexamined_only with input as incident with netcause.service_targets as answer([], unknown)
+}
+
+test_ruled_out_of_those_that_were_asked if {
+	partly := {"undecided": 1, "undeclared": 1, "reasons": ["nothing was collected on n2"]}
+	count(rule.ruled_out) == 1 with input as incident with netcause.service_targets as answer([], partly)
+	count(rule.unexamined) == 1 with input as incident with netcause.service_targets as answer([], partly)
+	count(rule.finding) == 0 with input as incident with netcause.service_targets as answer([], partly)
 }
