@@ -60,8 +60,7 @@ func FuzzReadEntry(f *testing.F) {
 
 func readAnything(t *testing.T, data []byte) {
 	limits := Limits{FileSize: 1 << 20, TotalSize: 4 << 20, Files: 500, Ratio: 50}
-	m := &meter{Limits: limits.withDefaults()}
-	snapshot, err := m.readArchive(t.Context(), "x", bytes.NewReader(data), int64(len(data)))
+	snapshot, err := readBytes(t.Context(), data, limits)
 	if err != nil {
 		if snapshot != nil {
 			t.Fatal("there are an error and a snapshot")
@@ -80,8 +79,7 @@ func readAnything(t *testing.T, data []byte) {
 	if err := pack(t.Context(), &b, "x", files, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	m = &meter{Limits: Limits{}.withDefaults()}
-	again, err := m.readArchive(t.Context(), "x", bytes.NewReader(b.Bytes()), int64(b.Len()))
+	again, err := readBytes(t.Context(), b.Bytes(), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

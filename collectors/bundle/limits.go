@@ -13,8 +13,9 @@ import (
 type Limits struct {
 	// FileSize is the size of one file in bytes: 512 MiB.
 	FileSize int64
-	// TotalSize is the size of everything unpacked, over all bundles, in bytes: 2 GiB. What the JSON files among it
-	// take in memory once decoded is bounded by as much again.
+	// TotalSize is the size of every file that is kept, over all bundles, in bytes: 2 GiB. What the JSON files among them
+	// take in memory once decoded is bounded by as much again. What nobody wants is passed by as it is unpacked, and bounded
+	// by Ratio alone.
 	TotalSize int64
 	// Files is how many entries all bundles may have: 200,000.
 	Files int
@@ -71,10 +72,10 @@ const (
 // meter counts what one [Read] has used of its limits.
 type meter struct {
 	Limits
-	files    int
-	unpacked int64
-	texts    int64 // JSON
-	decoded  int64 // what they take in memory
+	files   int
+	kept    int64
+	texts   int64 // JSON
+	decoded int64 // what they take in memory
 }
 
 func (m *meter) countFile(path, entry string) error {
@@ -91,11 +92,12 @@ func (m *meter) checkFile(path, entry string, size int64) error {
 	return nil
 }
 
-// checkTotal says whether n unpacked bytes over all bundles are within the limit.
-func (m *meter) checkTotal(path, entry string, n int64) error {
-	if n > m.TotalSize {
+// keep counts size more bytes that are kept.
+func (m *meter) keep(path, entry string, size int64) error {
+	if m.kept+size > m.TotalSize {
 		return &LimitError{path, entry, LimitTotalSize, m.TotalSize, "it unpacks to too many bytes"}
 	}
+	m.kept += size
 	return nil
 }
 

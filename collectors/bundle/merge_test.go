@@ -147,16 +147,34 @@ func TestReadFolderOfBundles(t *testing.T) {
 	if len(snapshot.Nodes) != 2 {
 		t.Errorf("%d nodes", len(snapshot.Nodes))
 	}
-	last := snapshot.Inputs[len(snapshot.Inputs)-1]
-	if last.Name != filepath.Join(dir, "notes.txt") || last.Problem == "" {
-		t.Errorf("what was passed over is not said: %+v", last)
-	}
-	// One that is broken is an error, not something to pass over.
-	if err := os.WriteFile(filepath.Join(dir, "n3.tar.gz"), readFile(t, filepath.Join(dir, "n1.tar.gz"))[:300], 0o600); err != nil {
+	_, files, err := ReadFiles(t.Context(), []string{dir}, Limits{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(t.Context(), []string{dir}, Limits{}); err == nil || !strings.Contains(err.Error(), "n3.tar.gz") {
-		t.Errorf("a cut bundle among others: %v", err)
+	passed := ""
+	for _, f := range files {
+		if f.Name == "notes.txt" {
+			passed = f.PassedOver
+		}
+	}
+	if passed == "" {
+		t.Errorf("what was passed over is not said: %+v", files)
+	}
+	// Of one that is broken the others are read all the same, and it is named.
+	broken := filepath.Join(dir, "n3.tar.gz")
+	if err := os.WriteFile(broken, readFile(t, filepath.Join(dir, "n1.tar.gz"))[:300], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err = Read(t.Context(), []string{dir}, Limits{})
+	if err != nil || len(snapshot.Nodes) != 2 {
+		t.Fatalf("a cut bundle among others: %v", err)
+	}
+	last := snapshot.Inputs[len(snapshot.Inputs)-1]
+	if last.Name != broken || !strings.Contains(last.Problem, "truncated") {
+		t.Errorf("what was cut is not said: %+v", last)
+	}
+	if _, err := Read(t.Context(), []string{broken}, Limits{}); err == nil || !strings.Contains(err.Error(), "truncated") {
+		t.Errorf("a cut bundle alone: %v", err)
 	}
 }
 

@@ -31,17 +31,12 @@ func inLayout(name string) bool {
 	return name == manifestName || strings.HasPrefix(name, "nodes/") || strings.HasPrefix(name, "cluster/")
 }
 
-func (n netcause) detect(t *tree) (bool, error) {
-	tops, err := n.tops(t)
-	return len(tops) > 0, err
-}
-
-// tops are the folders with a manifest of the format, each with its slash; "" is the top of the tree itself.
-func (netcause) tops(t *tree) ([]string, error) {
+// roots are the folders with a manifest of the format.
+func (netcause) roots(t *tree) ([]string, error) {
 	var tops []string
 	for name := range t.files {
 		dir, base := path.Split(name)
-		if base != manifestName || strings.Count(dir, "/") > 1 {
+		if base != manifestName || t.files[name].link != "" {
 			continue
 		}
 		text, err := t.data(name)
@@ -60,19 +55,40 @@ func (netcause) tops(t *tree) ([]string, error) {
 	return tops, nil
 }
 
-func (n netcause) snapshot(ctx context.Context, t *tree) (*facts.Snapshot, error) {
-	tops, err := n.tops(t)
-	if err != nil {
-		return nil, err
-	}
-	if len(tops) > 1 {
-		return nil, &FormatError{
-			Path: t.path, Offset: -1,
-			Problem: fmt.Sprintf("it holds several bundles, %s and %s: read each by itself", printable(tops[0]), printable(tops[1])),
+// read takes a whole bundle or none: its manifest tells what belongs to it.
+func (n netcause) read(ctx context.Context, in *intake, t *tree, root string, names []string) error {
+	for _, name := range t.names() {
+		if below, ok := strings.CutPrefix(name, root); ok && t.files[name].link != "" {
+			t.problems = append(t.problems, special(t.path, root+below, "symbolic link"))
 		}
 	}
-	r := &reading{tree: t, top: tops[0], nodes: map[string]*readingNode{}}
-	return r.read(ctx)
+	r := &reading{tree: t, top: root, nodes: map[string]*readingNode{}}
+	snapshot, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		f := in.note(t.path, root+name)
+		if f.facts(groupOf(name)); len(f.Facts) == 0 {
+			f.PassedOver = "it belongs to netcause's bundle"
+		}
+	}
+	in.used++
+	in.snapshots = append(in.snapshots, snapshot)
+	return nil
+}
+
+// groupOf is the group of facts of a file in the layout, empty for others.
+func groupOf(name string) string {
+	dir, base := path.Split(name)
+	group, isJSON := strings.CutSuffix(base, ".json")
+	switch {
+	case !isJSON || base == manifestName || strings.Contains(dir, "/raw/"):
+		return ""
+	case dir == "cluster/":
+		return "cluster." + group
+	}
+	return group
 }
 
 // reading is a netcause bundle that is being read.
@@ -113,8 +129,8 @@ func (r *reading) read(ctx context.Context) (*facts.Snapshot, error) {
 	if err := r.readManifest(); err != nil {
 		return nil, err
 	}
-	if r.tree.special != nil {
-		return nil, r.tree.special
+	if len(r.tree.problems) > 0 {
+		return nil, r.tree.problems[0]
 	}
 	names, err := r.order()
 	if err != nil {
@@ -133,9 +149,21 @@ func (r *reading) read(ctx context.Context) (*facts.Snapshot, error) {
 	}
 	r.snapshot.Symptoms = r.manifest.Symptoms
 	r.snapshot.Inputs = append([]facts.Input{{
-		Kind: "bundle", Name: r.tree.path, CollectedAt: r.manifest.CollectedAt, Problem: r.problem(),
+		Kind: "bundle", Name: place(r.tree.path, strings.TrimSuffix(r.nested(), "/")), CollectedAt: r.manifest.CollectedAt, Problem: r.problem(),
 	}}, r.manifest.Inputs...)
 	return &r.snapshot, nil
+}
+
+// nested is the bundle's top folder where it is one of several in the tree, else empty.
+func (r *reading) nested() string {
+	if strings.Count(r.top, "/") > 1 {
+		return r.top
+	}
+	tops, err := netcause{}.roots(r.tree)
+	if err != nil || len(tops) < 2 {
+		return ""
+	}
+	return r.top
 }
 
 func (r *reading) readManifest() error {
@@ -309,7 +337,7 @@ func (r *reading) problem() string {
 	}
 	var edited []string
 	for _, entry := range r.manifest.Entries {
-		if data := r.tree.files[r.top+entry.Name]; data != nil && int64(len(data)) != entry.Size {
+		if file := r.tree.files[r.top+entry.Name]; file != nil && file.data != nil && int64(len(file.data)) != entry.Size {
 			edited = append(edited, entry.Name)
 		}
 	}

@@ -1,121 +1,187 @@
 package bundle
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// Read reads bundles into one snapshot. Each path is a file (a tar archive, gzip-compressed or not: its content
-// decides, not its name), the folder that one was unpacked to, or a folder of several. [Merge] says what becomes of them.
+// Read reads bundles into one snapshot: netcause's own, and those of other tools. Each path is an archive (tar, compressed
+// with gzip, xz, zstd or bzip2 or not: its content decides, not its name), a file of a command's output or of Kubernetes
+// objects, or a folder of any of these, at any depth. Archives in archives are read to two levels.
 //
-// The snapshot's inputs are, for each path, one of kind "bundle", whose Problem says what of it was not used, and then
-// the inputs that were recorded in it. On any error there is no snapshot. Errors are [*FormatError], [*VersionError],
-// [*LimitError], [ErrNotBundle], the context's, or say which path could not be read.
+// Of netcause's own bundles [Merge] says what becomes of several; what others hold of one node or of the cluster is put
+// together. The snapshot's inputs are, for each bundle, one of kind "bundle", whose Problem says what of it was not used,
+// and then the inputs that were recorded in it. An archive of another tool's that is cut or damaged gives what stands
+// before the damage, and its input says so; a file that goes beyond a limit is left out, and named.
+//
+// On any error there is no snapshot: one is that nothing of a path could be used. Errors are [*FormatError],
+// [*VersionError], [*LimitError], [ErrNotBundle], the context's, or say which path could not be read.
 func Read(ctx context.Context, paths []string, limits Limits) (*facts.Snapshot, error) {
-	if len(paths) == 0 {
-		return nil, errors.New("read bundles: none is named")
-	}
-	m := &meter{Limits: limits.withDefaults()}
-	snapshots := make([]*facts.Snapshot, 0, len(paths))
-	for _, path := range paths {
-		read, err := m.readEach(ctx, path)
-		if err != nil {
-			return nil, err
-		}
-		snapshots = append(snapshots, read...)
-	}
-	return Merge(snapshots...)
+	snapshot, _, err := ReadFiles(ctx, paths, limits)
+	return snapshot, err
 }
 
-// readEach reads the bundle at path or, where path is a folder that is none itself, those that lie in it. What else lies
-// there is named in an input of its own.
-func (m *meter) readEach(ctx context.Context, path string) ([]*facts.Snapshot, error) {
-	snapshot, err := m.read(ctx, path)
-	if err == nil {
-		return []*facts.Snapshot{snapshot}, nil
+// ReadFiles is [Read], and says of each file which facts it gave, or why it was passed over.
+func ReadFiles(ctx context.Context, paths []string, limits Limits) (*facts.Snapshot, []File, error) {
+	if len(paths) == 0 {
+		return nil, nil, errors.New("read bundles: none is named")
 	}
-	if info, statErr := os.Stat(path); !errors.Is(err, ErrNotBundle) || statErr != nil || !info.IsDir() {
-		return nil, err
-	}
-	entries, readErr := os.ReadDir(path)
-	if readErr != nil {
-		return nil, fmt.Errorf("read bundles: %w", readErr)
-	}
-	var snapshots []*facts.Snapshot
-	var others facts.Snapshot
-	for _, entry := range entries {
-		each := filepath.Join(path, entry.Name())
-		snapshot, readErr := m.read(ctx, each)
-		switch {
-		case readErr == nil:
-			snapshots = append(snapshots, snapshot)
-		case errors.Is(readErr, ErrNotBundle):
-			others.Inputs = append(others.Inputs, facts.Input{Kind: "bundle", Name: each, Problem: "not read: it is no bundle of a known format"})
-		default:
-			return nil, readErr
+	in := newIntake(&meter{Limits: limits.withDefaults()})
+	for _, path := range paths {
+		if err := in.path(ctx, path); err != nil {
+			return nil, nil, err
 		}
 	}
-	if len(snapshots) == 0 {
-		return nil, err
+	snapshot, err := in.snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	return append(snapshots, &others), nil
+	return snapshot, in.fileList(), nil
 }
 
 // format is one kind of bundle. It sees the files of one archive or folder as a [tree].
 type format interface {
 	// String names the format to a person.
 	String() string
-	// wants says whether the format may have a use for a file of that name; others are not kept.
+	// wants says whether the format may have a use for a file of that name, which may have any folders before it; what no
+	// format wants is kept only if its content is recognised.
 	wants(name string) bool
-	// detect says whether the files are of this format, by what is in them.
-	detect(t *tree) (bool, error)
-	// snapshot makes facts of the files.
-	snapshot(ctx context.Context, t *tree) (*facts.Snapshot, error)
+	// roots are the folders, each with its slash and "" for the tree itself, that are of this format, by what is in them.
+	roots(t *tree) ([]string, error)
+	// read takes what the files below a root hold: names are theirs, from the root.
+	read(ctx context.Context, in *intake, t *tree, root string, names []string) error
 }
 
-func formats() []format { return []format{netcause{}} }
+func formats() []format {
+	return []format{netcause{}, sosreport{}, troubleshoot{}, rancher{}, mustGather{}}
+}
 
-// read reads one bundle.
-func (m *meter) read(ctx context.Context, path string) (*facts.Snapshot, error) {
+// knownFormats names them to a person.
+func knownFormats() string {
+	var names []string
+	for _, f := range formats() {
+		names = append(names, f.String())
+	}
+	return strings.Join(append(names, "kubectl's objects and cluster-info dumps", "outputs of ip, bridge, ss, sysctl, nft and iptables-save"), ", ")
+}
+
+// intake is what one [Read] has taken in so far.
+type intake struct {
+	meter *meter
+	// snapshots are those of bundles that are whole ones.
+	snapshots []*facts.Snapshot
+	machines  []*machine
+	objects   *objects
+	inputs    []facts.Input
+	files     []*File
+	// used counts what was made use of.
+	used int
+}
+
+func newIntake(m *meter) *intake { return &intake{meter: m, objects: newObjects(m)} }
+
+// maxNested is how many archives may be in each other.
+const maxNested = 2
+
+// path reads what a person named: that nothing of it can be used is an error.
+func (in *intake) path(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read bundle: %w", err)
+		return fmt.Errorf("read bundle: %w", err)
 	}
 	switch {
 	case info.IsDir():
-		return m.readFolder(ctx, path)
+		return in.folder(ctx, path)
 	case !info.Mode().IsRegular(): // a FIFO would block
-		return nil, fmt.Errorf("%s: %w: it is no file or folder", path, ErrNotBundle)
+		return fmt.Errorf("%s: %w: it is no file or folder", path, ErrNotBundle)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read bundle: %w", err)
+		return fmt.Errorf("read bundle: %w", err)
 	}
 	defer file.Close()
-	return m.readArchive(ctx, path, file, info.Size())
+	return in.file(ctx, path, file, info.Size(), info.ModTime(), 1)
 }
 
-// snapshot reads the files with the reader of their format.
-func (t *tree) snapshot(ctx context.Context) (*facts.Snapshot, error) {
-	var known []string
-	for _, f := range formats() {
-		is, err := f.detect(t)
-		if err != nil {
-			return nil, err
-		}
-		if is {
-			return f.snapshot(ctx, t)
-		}
-		known = append(known, f.String())
+// tree takes what a tree holds: each of its files by the format of the innermost folder that is of one, and the others by
+// their content.
+func (in *intake) tree(ctx context.Context, t *tree) error {
+	type root struct {
+		folder string
+		of     format
 	}
-	return nil, fmt.Errorf("%s: %w: read are %s", t.path, ErrNotBundle, strings.Join(known, ", "))
+	var roots []root
+	for _, f := range formats() {
+		folders, err := f.roots(t)
+		if err != nil {
+			return err
+		}
+		for _, folder := range folders {
+			roots = append(roots, root{folder, f})
+		}
+	}
+	names := map[int][]string{}
+	var loose []string
+	for _, name := range t.names() {
+		of := -1
+		for i, r := range roots {
+			if strings.HasPrefix(name, r.folder) && (of < 0 || len(r.folder) > len(roots[of].folder)) {
+				of = i
+			}
+		}
+		if of < 0 {
+			loose = append(loose, name)
+			continue
+		}
+		names[of] = append(names[of], strings.TrimPrefix(name, roots[of].folder))
+	}
+	before := in.used
+	for i, r := range roots {
+		if err := r.of.read(ctx, in, t, r.folder, names[i]); err != nil {
+			return err
+		}
+	}
+	if err := in.loose(ctx, t, loose); err != nil {
+		return err
+	}
+	if in.used > before {
+		in.damaged(t)
+		return nil
+	}
+	if len(t.problems) > 0 {
+		return t.problems[0]
+	}
+	if t.used > 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: read are %s", t.path, ErrNotBundle, knownFormats())
+}
+
+// damaged says in an input what of a tree could not be read.
+func (in *intake) damaged(t *tree) {
+	for i, err := range t.problems {
+		if i == 5 {
+			in.problem(t.path, fmt.Sprintf("and %d files more were not read", len(t.problems)-i))
+			return
+		}
+		in.problem(t.path, strings.TrimPrefix(err.Error(), t.path+": "))
+	}
+}
+
+// problem adds what could not be used to the input of a bundle, and makes the input where there is none.
+func (in *intake) problem(bundle, problem string) {
+	for i := range in.inputs {
+		if in.inputs[i].Name == bundle {
+			in.inputs[i].Problem = joined(in.inputs[i].Problem, problem)
+			return
+		}
+	}
+	in.inputs = append(in.inputs, facts.Input{Kind: "bundle", Name: bundle, Problem: problem})
 }
 
 // wanted says whether any format wants a file.
@@ -128,23 +194,20 @@ func wanted(name string) bool {
 	return false
 }
 
-// packing is how a file is packed.
-type packing int
+// note keeps a file for the account of what was used.
+func (in *intake) note(bundle, name string) *File {
+	f := &File{Bundle: bundle, Name: name}
+	in.files = append(in.files, f)
+	return f
+}
 
-const (
-	unknown packing = iota
-	plainTar
-	gzipped
-)
-
-// packed says how a file is packed that begins with head, at least 512 bytes where it has them.
-func packed(head []byte) packing {
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
-		return gzipped
-	case len(head) >= 262 && string(head[257:262]) == "ustar": // pax(1), ustar interchange format
-		return plainTar
-	default:
-		return unknown
+func (in *intake) fileList() []File {
+	list := make([]File, len(in.files))
+	for i, f := range in.files {
+		list[i] = *f
+		if len(f.Facts) == 0 && f.PassedOver == "" {
+			list[i].PassedOver = "nothing of it is a fact that rules read"
+		}
 	}
+	return list
 }

@@ -12,21 +12,30 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/netcause/netcause/engine/facts"
+	"time"
 )
 
-// tree are the files of one archive or folder that a format wants.
+// tree are the files of one archive or folder that are kept.
 type tree struct {
 	// path is the archive or folder.
 	path string
-	// files are the wanted files by clean, relative, slash-separated path. Of a folder they are nil until they are read.
-	files map[string][]byte
+	// files are by clean, relative, slash-separated path.
+	files map[string]*treeFile
 	// folder is where they are; nil for an archive, whose files are all read.
 	folder *os.Root
-	// special is the first entry that is neither file nor folder.
-	special *FormatError
-	meter   *meter
+	// problems are why entries were not taken, or why reading ended before the archive did, in order.
+	problems []error
+	// used is how many archives in it were read.
+	used  int
+	meter *meter
+}
+
+// treeFile is a file of a tree, or a link in it.
+type treeFile struct {
+	data []byte // of a folder nil until it is read
+	size int64
+	at   time.Time
+	link string
 }
 
 // names are the files' paths, sorted.
@@ -40,19 +49,27 @@ func (t *tree) has(name string) bool {
 
 // data is a file's content. An unknown name is an error that is [fs.ErrNotExist].
 func (t *tree) data(name string) ([]byte, error) {
-	data, ok := t.files[name]
-	if !ok {
+	file, ok := t.files[name]
+	if !ok || file.link != "" {
 		return nil, fmt.Errorf("%s: %w", place(t.path, name), fs.ErrNotExist)
 	}
-	if data != nil || t.folder == nil {
-		return data, nil
+	if file.data != nil || t.folder == nil {
+		return file.data, nil
 	}
 	data, err := t.readFile(name)
 	if err != nil {
 		return nil, err
 	}
-	t.files[name] = data
+	file.data = data
 	return data, nil
+}
+
+// at is when a file was written.
+func (t *tree) at(name string) time.Time {
+	if file := t.files[name]; file != nil {
+		return file.at
+	}
+	return time.Time{}
 }
 
 func (t *tree) readFile(name string) ([]byte, error) {
@@ -68,8 +85,7 @@ func (t *tree) readFile(name string) ([]byte, error) {
 	if err := t.meter.checkFile(t.path, name, info.Size()); err != nil {
 		return nil, err
 	}
-	t.meter.unpacked += info.Size()
-	if err := t.meter.checkTotal(t.path, name, t.meter.unpacked); err != nil {
+	if err := t.meter.keep(t.path, name, info.Size()); err != nil {
 		return nil, err
 	}
 	data := make([]byte, info.Size())
@@ -90,14 +106,16 @@ func bare(err error) error {
 	return err
 }
 
-// readFolder reads an unpacked bundle. Links are not followed.
-func (m *meter) readFolder(ctx context.Context, dir string) (*facts.Snapshot, error) {
+// folder reads an unpacked bundle, or a folder of bundles. Links are not followed.
+func (in *intake) folder(ctx context.Context, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("read bundle: %w", err)
+		return fmt.Errorf("read bundle: %w", err)
 	}
 	defer root.Close()
-	t := &tree{path: dir, files: map[string][]byte{}, folder: root, meter: m}
+	m := in.meter
+	t := &tree{path: dir, files: map[string]*treeFile{}, folder: root, meter: m}
+	var archives []string
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", place(dir, name), bare(err))
@@ -110,24 +128,109 @@ func (m *meter) readFolder(ctx context.Context, dir string) (*facts.Snapshot, er
 		}
 		switch {
 		case entry.IsDir():
+			return nil
+		case entry.Type()&fs.ModeSymlink != 0:
+			link, err := root.Readlink(filepath.FromSlash(name))
+			if err == nil {
+				t.files[name] = &treeFile{link: filepath.ToSlash(link)}
+			}
+			return nil
 		case !entry.Type().IsRegular():
 			t.refuse(name, kindOfMode(entry.Type()))
-		case wanted(name):
-			t.files[name] = nil
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", place(dir, name), bare(err))
+		}
+		file := &treeFile{size: info.Size(), at: info.ModTime()}
+		if wanted(name) {
+			t.files[name] = file
+			return nil
+		}
+		head, err := t.head(name)
+		switch {
+		case err != nil:
+			return err
+		case packed(head) != unknown:
+			archives = append(archives, name)
+		case recognised(name, head):
+			t.files[name] = file
+		default:
+			in.note(dir, name).PassedOver = notRecognised
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return t.snapshot(ctx)
+	before := in.used
+	var first error
+	for _, name := range archives {
+		if err := in.archiveOf(ctx, t, name); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			in.problem(filepath.Join(dir, filepath.FromSlash(name)), unnamed(err, filepath.Join(dir, name)))
+			if first == nil || errors.Is(first, ErrNotBundle) {
+				first = err
+			}
+		}
+	}
+	t.used = in.used - before
+	if err := in.tree(ctx, t); err != nil {
+		if errors.Is(err, ErrNotBundle) && first != nil && !errors.Is(first, ErrNotBundle) {
+			return first
+		}
+		return err
+	}
+	return nil
 }
 
-// refuse keeps the first entry that is neither file nor folder. Only a format can say whether that matters.
-func (t *tree) refuse(name, kind string) {
-	if t.special == nil {
-		t.special = &FormatError{Path: t.path, Entry: name, Offset: -1, Problem: "it is a " + kind + ": a bundle has only files"}
+// unnamed is an error's text without the path that its input has as well.
+func unnamed(err error, path string) string {
+	if errors.Is(err, ErrNotBundle) {
+		return "not read: it is no bundle of a known format"
 	}
+	return strings.TrimPrefix(err.Error(), path+": ")
+}
+
+// archiveOf reads an archive that lies in a folder.
+func (in *intake) archiveOf(ctx context.Context, t *tree, name string) error {
+	file, err := t.folder.Open(filepath.FromSlash(name))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
+	}
+	return in.file(ctx, filepath.Join(t.path, filepath.FromSlash(name)), file, info.Size(), info.ModTime(), 1)
+}
+
+// head is the beginning of a file.
+func (t *tree) head(name string) ([]byte, error) {
+	file, err := t.folder.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
+	}
+	defer file.Close()
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(file, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
+	}
+	return head[:n], nil
+}
+
+// refuse keeps that an entry is neither file nor folder. Only a format can say whether that matters.
+func (t *tree) refuse(name, kind string) {
+	t.problems = append(t.problems, special(t.path, name, kind))
+}
+
+func special(path, name, kind string) *FormatError {
+	return &FormatError{Path: path, Entry: name, Offset: -1, Problem: "it is a " + kind + ": a bundle has only files"}
 }
 
 func kindOfMode(mode fs.FileMode) string {

@@ -2,11 +2,14 @@ package bundle
 
 import (
 	"bufio"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
 )
 
 const (
@@ -96,6 +99,26 @@ func (f *filler) fill() error {
 		return err
 	}
 	f.packed = bufio.NewReaderSize(&f.source, 64<<10)
+	switch f.archive.packing {
+	case xzipped:
+		r, err := xz.NewReader(f.packed, maxWindow)
+		if err != nil {
+			return err
+		}
+		_, err = io.CopyBuffer(f, r, make([]byte, pieceSize))
+		return err
+	case zstandard:
+		r, err := zstd.NewReader(f.packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		_, err = r.WriteTo(f)
+		return err
+	case bzipped:
+		_, err := io.CopyBuffer(f, bzip2.NewReader(f.packed), make([]byte, pieceSize))
+		return err
+	}
 	r, err := gzip.NewReader(f.packed)
 	if err != nil {
 		return err
@@ -104,14 +127,13 @@ func (f *filler) fill() error {
 	return err
 }
 
+// maxWindow bounds what an archive may make the decoder hold: `zstd --ultra -22` asks for 128 MiB, `xz -9` for half of it.
+const maxWindow = 128 << 20
+
 // Write takes what was unpacked.
 func (f *filler) Write(p []byte) (int, error) {
 	a := f.archive
 	f.written += int64(len(p))
-	a.meter.unpacked += int64(len(p))
-	if err := a.meter.checkTotal(a.path, "", a.meter.unpacked); err != nil {
-		return 0, err
-	}
 	if f.packed != nil {
 		if err := a.meter.checkRatio(a.path, "", f.written, f.source.n-int64(f.packed.Buffered())); err != nil {
 			return 0, err

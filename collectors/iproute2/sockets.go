@@ -93,7 +93,7 @@ func listener(proto string, w words) (facts.Listener, bool) {
 	var ok1, ok2, ok3 bool
 	l.RecvQ, ok1 = number[int](w.next())
 	l.SendQ, ok2 = number[int](w.next())
-	host, port, ok3 := cutPort(w.next())
+	host, port := cutPort(w.next())
 	l.Port, ok3 = number[int](port)
 	if !ok1 || !ok2 || !ok3 || l.Port == 0 || l.Port > 65535 {
 		return l, false
@@ -129,12 +129,12 @@ func listener(proto string, w words) (facts.Listener, bool) {
 }
 
 // cutPort cuts "[::1]:53", "127.0.0.53%lo:53" and ":::22" before the port.
-func cutPort(text string) (host, port string, ok bool) {
+func cutPort(text string) (host, port string) {
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
-		return "", "", false
+		return "", ""
 	}
-	return text[:i], text[i+1:], true
+	return text[:i], text[i+1:]
 }
 
 // socketUser reads the first of (("nginx",pid=7,fd=6),("nginx",pid=8,fd=6)), in versions before 4.0 (("nginx",7,6)).

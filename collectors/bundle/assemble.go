@@ -1,0 +1,130 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// snapshot puts together what was taken in.
+func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
+	all := slices.Clone(in.snapshots)
+	for _, m := range in.machines {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		node, problem := m.node(ctx)
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		all = append(all, &facts.Snapshot{
+			Nodes:  []*facts.Node{node},
+			Inputs: []facts.Input{{Kind: "bundle", Name: m.where, CollectedAt: m.at, Problem: problem}},
+		})
+	}
+	if c := in.objects.cluster(); c != nil {
+		input := facts.Input{Kind: "bundle", Name: strings.Join(in.objects.where, ", ")}
+		input.Problem = strings.Join(in.objects.problems[:min(len(in.objects.problems), 5)], "; ")
+		all = append(all, &facts.Snapshot{Cluster: c, Inputs: []facts.Input{input}})
+	}
+	merged, err := Merge(all...)
+	if err != nil {
+		return nil, err
+	}
+	for _, input := range in.inputs {
+		i := slices.IndexFunc(merged.Inputs, func(i facts.Input) bool { return i.Kind == input.Kind && i.Name == input.Name })
+		if i < 0 {
+			merged.Inputs = append(merged.Inputs, input)
+			continue
+		}
+		merged.Inputs[i].Problem = joined(merged.Inputs[i].Problem, input.Problem)
+	}
+	for _, node := range merged.Nodes {
+		podsOfNamespaces(node, merged.Cluster)
+	}
+	return merged, nil
+}
+
+// machine is the one that a format tells facts of: where names its place, name the node's or what tells it from others.
+func (in *intake) machine(where, name string, named bool, at time.Time) *machine {
+	m := &machine{where: where, name: name, named: named, at: at, files: nodeFiles{}}
+	in.machines = append(in.machines, m)
+	in.used++
+	return m
+}
+
+// addObjects takes a file of Kubernetes objects; bundle is where it is.
+func (in *intake) addObjects(bundle string, d document) {
+	if !in.objects.add(d) {
+		return
+	}
+	in.used++
+	if !slices.Contains(in.objects.where, bundle) {
+		in.objects.where = append(in.objects.where, bundle)
+	}
+}
+
+// podsOfNamespaces tells whose the network namespaces are: that of the Pod that has one of their addresses.
+func podsOfNamespaces(node *facts.Node, c *facts.Cluster) {
+	if c == nil || c.Pods.Status != facts.Read {
+		return
+	}
+	for _, ns := range node.Namespaces {
+		if ns.Pod != nil || ns.Addresses.Status != facts.Read {
+			continue
+		}
+		var owners []*facts.Pod
+		for i := range c.Pods.Value {
+			p := &c.Pods.Value[i]
+			if p.Spec.HostNetwork || p.Status.Phase == "Succeeded" || p.Status.Phase == "Failed" {
+				continue
+			}
+			if hasAddress(ns.Addresses.Value, p) {
+				owners = append(owners, p)
+			}
+		}
+		if len(owners) == 1 {
+			m := owners[0].Metadata
+			ns.Pod = &facts.PodReference{Namespace: m.Namespace, Name: m.Name, UID: m.UID}
+		}
+	}
+}
+
+func hasAddress(addresses []facts.Address, p *facts.Pod) bool {
+	ips := []string{p.Status.PodIP}
+	for _, ip := range p.Status.PodIPs {
+		ips = append(ips, ip.IP)
+	}
+	for _, text := range ips {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			continue
+		}
+		if slices.ContainsFunc(addresses, func(a facts.Address) bool { return a.Local == ip && !a.Local.IsLoopback() }) {
+			return true
+		}
+	}
+	return false
+}
+
+// padded is a section of a file with as many empty lines before it as the file has, so that facts' lines are the file's.
+func padded(text []byte, line int) []byte {
+	if line <= 1 {
+		return text
+	}
+	return append([]byte(strings.Repeat("\n", line-1)), text...)
+}
+
+// within names a folder in a bundle for a person.
+func within(bundle, root string) string {
+	root = strings.TrimSuffix(root, "/")
+	if root == "" || root == "." {
+		return bundle
+	}
+	return fmt.Sprintf("%s: %s", bundle, printable(root))
+}

@@ -1,0 +1,376 @@
+package bundle
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// subject is what an output tells.
+type subject int
+
+const (
+	nothing subject = iota
+	devices
+	routes
+	policyRules
+	neighbours
+	forwarding // bridge fdb
+	sockets    // ss
+	netstatSockets
+	netstatRoutes
+	sysctls
+	nftRuleset
+	iptablesSave
+	iptablesTable // iptables -L or -S
+	ipsetSave
+	ipvsTable // /proc/net/ip_vs
+	conntrackCounters
+	conntrackEntries
+	uname
+	hostname
+	namespaceNames // ip netns
+	legacyTables   // /proc/net/ip_tables_names
+	processList
+)
+
+// command is a command whose output is in a bundle, as far as its words tell what that is.
+type command struct {
+	// line is the command as a person would type it.
+	line    string
+	subject subject
+	// netns is the named network namespace that it ran in, empty for the one of the node.
+	netns string
+	// inet6: it shows IPv6 alone. inet: IPv4 alone.
+	inet, inet6 bool
+	// main: of the routes it shows those of the main table alone.
+	main bool
+	// addresses: it shows addresses: `ip link` does not.
+	addresses bool
+	// backend of an iptables command is "nft", "legacy" or, where its name does not say, empty.
+	backend string
+	// table of an iptables -L or -S.
+	table string
+	// tcp, udp: the sockets are those of the protocol, among others; listening: those that listen are among them.
+	tcp, udp, listening bool
+}
+
+// parseCommand says what the output of a command tells. A command that shows a part of it alone (`ip route show dev eth0`)
+// has no subject: what it leaves out would seem not to be there.
+func parseCommand(words []string) command {
+	c := command{line: strings.Join(words, " ")}
+	words = slices.Clone(words)
+	for i := range words {
+		words[i] = strings.Trim(words[i], `"'`)
+	}
+	words = withoutPrefix(words)
+	if len(words) == 0 {
+		return c
+	}
+	name := path.Base(words[0])
+	args := words[1:]
+	if name == "ip" && len(args) >= 4 && args[0] == "netns" && args[1] == "exec" {
+		inner := parseCommand(args[3:])
+		inner.line, inner.netns = c.line, args[2]
+		return inner
+	}
+	switch {
+	case name == "ip":
+		c.ip(args)
+	case name == "bridge":
+		c.bridge(args)
+	case name == "ss":
+		c.ss(args)
+	case name == "netstat":
+		c.netstat(args)
+	case name == "route":
+		c.takes(netstatRoutes, args, "n")
+		c.main, c.inet = true, true
+	case name == "sysctl":
+		c.takes(sysctls, args, "a", "--all")
+	case name == "nft":
+		if rest := withoutFlags(args, "-a", "-j", "-n", "-nn", "-s", "-aj", "-ja", "--json", "--handle"); slices.Equal(rest, []string{"list", "ruleset"}) {
+			c.subject = nftRuleset
+		}
+	case strings.Contains(name, "tables") && (strings.HasPrefix(name, "ip") || strings.HasPrefix(name, "xtables")):
+		c.iptables(name, args)
+	case name == "ipset" && len(args) == 1 && (args[0] == "save" || args[0] == "-S"):
+		c.subject = ipsetSave
+	case name == "conntrack" && len(args) == 1 && args[0] == "-S":
+		c.subject = conntrackCounters
+	case name == "conntrack" && len(args) > 0 && args[0] == "-L" && len(withoutFlags(args[1:], "-n", "-o", "extended")) == 0:
+		c.subject = conntrackEntries
+	case name == "uname" && len(args) == 1 && args[0] == "-a":
+		c.subject = uname
+	case name == "hostname" && (len(args) == 0 || len(args) == 1 && (args[0] == "-f" || args[0] == "--fqdn")):
+		c.subject = hostname
+	case name == "cat" && len(args) == 1:
+		c.file(args[0])
+	}
+	return c
+}
+
+// file is the output of `cat` of a file of the kernel's.
+func (c *command) file(name string) {
+	name = strings.TrimPrefix(name, "/")
+	switch subject, inet6 := procSubject(name); {
+	case subject != nothing:
+		c.subject, c.inet6, c.inet = subject, inet6, !inet6
+	case name == "etc/hostname", name == "proc/sys/kernel/hostname":
+		c.subject = hostname
+	}
+}
+
+// procSubject says what a file of /proc/net tells, of whatever process it is.
+func procSubject(name string) (s subject, inet6 bool) {
+	rest, ok := strings.CutPrefix(name, "proc/")
+	if !ok {
+		return nothing, false
+	}
+	i := strings.Index(rest, "net/")
+	if i < 0 || i > 0 && strings.Trim(rest[:i], "0123456789/selfthrad-") != "" {
+		return nothing, false
+	}
+	switch rest[i+len("net/"):] {
+	case "ip_vs":
+		return ipvsTable, false
+	case "nf_conntrack":
+		return conntrackEntries, false
+	case "stat/nf_conntrack":
+		return conntrackCounters, false
+	case "ip_tables_names":
+		return legacyTables, false
+	case "ip6_tables_names":
+		return legacyTables, true
+	}
+	return nothing, false
+}
+
+// withoutPrefix leaves out what runs another command: sudo, timeout 10, chroot /host.
+func withoutPrefix(words []string) []string {
+	for len(words) > 0 {
+		switch path.Base(words[0]) {
+		case "sudo", "nice", "stdbuf", "env":
+			words = words[1:]
+			for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+				words = words[1:]
+			}
+		case "timeout", "chroot":
+			words = words[1:]
+			for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+				words = words[1:]
+			}
+			if len(words) > 0 {
+				words = words[1:]
+			}
+		default:
+			// A redirection or what follows in a pipe may have cut the output.
+			if i := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w, "|<>;&") }); i >= 0 {
+				if strings.ContainsAny(words[i], "|<;&") && words[i] != "2>&1" {
+					return nil
+				}
+				return words[:i]
+			}
+			return words
+		}
+	}
+	return nil
+}
+
+func withoutFlags(args []string, flags ...string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return slices.Contains(flags, arg) })
+}
+
+// takes sets the subject where all arguments are among the given ones: single letters may stand together.
+func (c *command) takes(s subject, args []string, known ...string) {
+	for _, arg := range args {
+		letters, short := strings.CutPrefix(arg, "-")
+		if slices.Contains(known, arg) {
+			continue
+		}
+		if !short || strings.HasPrefix(letters, "-") {
+			return
+		}
+		for _, letter := range letters {
+			if !slices.Contains(known, string(letter)) {
+				return
+			}
+		}
+	}
+	c.subject = s
+}
+
+func (c *command) ip(args []string) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		switch args[0] {
+		case "-6", "-inet6":
+			c.inet6 = true
+		case "-4", "-inet":
+			c.inet = true
+		case "-f", "-family", "-n", "-netns":
+			if len(args) < 2 {
+				return
+			}
+			switch {
+			case args[0] == "-n" || args[0] == "-netns":
+				c.netns = args[1]
+			case args[1] == "inet6":
+				c.inet6 = true
+			case args[1] == "inet":
+				c.inet = true
+			default:
+				return
+			}
+			args = args[1:]
+		case "-d", "-details", "-s", "-stats", "-statistics", "-o", "-oneline", "-j", "-json", "-p", "-pretty", "-t", "-timestamp", "-N", "-Numeric", "-c", "-color", "-h", "-human":
+		default:
+			return // -br leaves out too much
+		}
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		return
+	}
+	object := args[0]
+	args = args[1:]
+	if len(args) > 0 && (args[0] != "" && strings.HasPrefix("show", args[0]) || args[0] == "list" || args[0] == "ls" || args[0] == "lst") {
+		args = args[1:]
+	}
+	is := func(name string, least int) bool {
+		return len(object) >= least && strings.HasPrefix(name, object)
+	}
+	switch {
+	case is("address", 1):
+		c.addresses = true
+		if len(args) == 0 {
+			c.subject = devices
+		}
+	case is("link", 1):
+		if len(args) == 0 {
+			c.subject = devices
+		}
+	case is("route", 1):
+		table := ""
+		if len(args) == 2 && args[0] == "table" || len(args) == 2 && args[0] == "t" {
+			table, args = args[1], nil
+		}
+		if len(args) == 0 && (table == "" || table == "main" || table == "all" || table == "0") {
+			c.subject, c.main = routes, table != "all" && table != "0"
+			c.inet = c.inet || c.main && !c.inet6
+		}
+	case is("rule", 2):
+		if len(args) == 0 {
+			c.subject, c.inet = policyRules, !c.inet6
+		}
+	case is("neighbour", 1), is("neighbor", 1):
+		if len(args) == 0 || len(args) == 2 && args[0] == "nud" {
+			c.subject = neighbours
+		}
+	case object == "netns":
+		if len(args) == 0 {
+			c.subject = namespaceNames
+		}
+	}
+}
+
+func (c *command) bridge(args []string) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		args = args[1:]
+	}
+	if len(args) == 0 || args[0] != "fdb" {
+		return
+	}
+	if rest := args[1:]; len(rest) == 0 || len(rest) == 1 && (rest[0] == "show" || rest[0] == "list") {
+		c.subject = forwarding
+	}
+}
+
+func (c *command) ss(args []string) {
+	var letters string
+	for _, arg := range args {
+		short, ok := strings.CutPrefix(arg, "-")
+		switch {
+		case !ok:
+			return // a filter
+		case !strings.HasPrefix(short, "-"):
+			letters += short
+		case short == "-all":
+			letters += "a"
+		case short == "-listening":
+			letters += "l"
+		case short == "-tcp":
+			letters += "t"
+		case short == "-udp":
+			letters += "u"
+		}
+	}
+	c.protocols(letters)
+	if strings.ContainsAny(letters, "l"+"a") && !strings.ContainsAny(letters, "s") {
+		c.subject = sockets
+	}
+}
+
+func (c *command) netstat(args []string) {
+	letters := ""
+	for _, arg := range args {
+		short, ok := strings.CutPrefix(arg, "-")
+		if !ok || strings.HasPrefix(short, "-") {
+			return
+		}
+		letters += short
+	}
+	switch {
+	case strings.Contains(letters, "r"):
+		c.subject, c.main, c.inet = netstatRoutes, true, true
+	case strings.ContainsAny(letters, "sgiM"):
+	case strings.ContainsAny(letters, "la"):
+		c.protocols(letters)
+		c.subject = netstatSockets
+	}
+}
+
+// protocols says which protocols the letters of ss and netstat ask for.
+func (c *command) protocols(letters string) {
+	c.listening = true
+	c.tcp, c.udp = strings.Contains(letters, "t"), strings.Contains(letters, "u")
+	if !strings.ContainsAny(letters, "tuxwdSM0") {
+		c.tcp, c.udp = true, true
+	}
+}
+
+// iptables says what a program of iptables shows: "iptables-legacy-save", "ip6tables -t nat -nvL".
+func (c *command) iptables(name string, args []string) {
+	c.inet6 = strings.HasPrefix(name, "ip6")
+	c.inet = !c.inet6
+	switch {
+	case strings.Contains(name, "-nft"):
+		c.backend = "nft"
+	case strings.Contains(name, "-legacy"):
+		c.backend = "legacy"
+	}
+	if strings.HasSuffix(name, "-save") {
+		c.takes(iptablesSave, args, "c", "--counters")
+		return
+	}
+	c.table = "filter"
+	list := false
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "-t" || arg == "--table":
+			if i++; i == len(args) {
+				return
+			}
+			c.table = args[i]
+		case arg == "--list" || arg == "--list-rules":
+			list = true
+		case arg == "--line-numbers", arg == "-w", arg == "--wait", arg == "--numeric", arg == "--verbose", arg == "--exact":
+		case strings.HasPrefix(arg, "-") && strings.Trim(arg[1:], "nvxLSw") == "":
+			list = list || strings.ContainsAny(arg, "LS")
+		default:
+			return // a chain
+		}
+	}
+	if list {
+		c.subject = iptablesTable
+	}
+}

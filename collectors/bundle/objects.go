@@ -1,0 +1,480 @@
+package bundle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/netcause/netcause/collectors/cluster"
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// objects are the cluster's objects that bundles hold, from any number of files.
+type objects struct {
+	meter *meter
+	kinds map[string]*kindObjects // by the group's name
+	// endpoints stand in for EndpointSlices that are not there.
+	endpoints []endpoints
+	version   facts.Group[facts.Version]
+	files     int
+	problems  []string
+	where     []string // bundles that they came from
+}
+
+// kindObjects are those of one kind.
+type kindObjects struct {
+	resource kubernetesResource
+	byKey    map[string]int // index of values by namespace/name
+	values   []any
+	sources  []facts.Source
+	// asked: at least one list of the kind is there, though it be empty. whole: a list of more than one namespace.
+	asked, whole bool
+	// namespaces are those that lists were of.
+	namespaces map[string]bool
+	denied     string
+	single     bool // objects that were not in a list
+}
+
+// kubernetesResource is a kind that facts have.
+type kubernetesResource struct {
+	group, kind, plural string
+	namespaced          bool
+	decode              func(data []byte, source facts.Source) (any, facts.ObjectMeta, error)
+}
+
+func decoder[T any](meta func(*T, facts.Source) facts.ObjectMeta) func([]byte, facts.Source) (any, facts.ObjectMeta, error) {
+	return func(data []byte, source facts.Source) (any, facts.ObjectMeta, error) {
+		var v T
+		if err := json.Unmarshal(data, &v); err != nil {
+			return nil, facts.ObjectMeta{}, err
+		}
+		return v, meta(&v, source), nil
+	}
+}
+
+func resources() []kubernetesResource {
+	return []kubernetesResource{
+		{"nodes", "Node", "nodes", false, decoder(func(v *facts.NodeObject, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"pods", "Pod", "pods", true, decoder(func(v *facts.Pod, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"services", "Service", "services", true, decoder(func(v *facts.Service, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"endpointslices", "EndpointSlice", "endpointslices", true, decodeEndpointSlice},
+		{"networkpolicies", "NetworkPolicy", "networkpolicies", true, decoder(func(v *facts.NetworkPolicy, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"daemonsets", "DaemonSet", "daemonsets", true, decoder(func(v *facts.DaemonSet, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"deployments", "Deployment", "deployments", true, decoder(func(v *facts.Deployment, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"priorityclasses", "PriorityClass", "priorityclasses", false, decoder(func(v *facts.PriorityClass, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"configmaps", "ConfigMap", "configmaps", true, decoder(func(v *facts.ConfigMap, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"events", "Event", "events", true, decoder(func(v *facts.Event, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"namespaces", "Namespace", "namespaces", false, decoder(func(v *facts.NamespaceObject, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+	}
+}
+
+func newObjects(m *meter) *objects {
+	o := &objects{meter: m, kinds: map[string]*kindObjects{}}
+	for _, r := range resources() {
+		o.kinds[r.group] = &kindObjects{resource: r, byKey: map[string]int{}, namespaces: map[string]bool{}}
+	}
+	return o
+}
+
+func (o *objects) ofKind(kind string) *kindObjects {
+	for _, k := range o.kinds {
+		if k.resource.kind == kind {
+			return k
+		}
+	}
+	return nil
+}
+
+// resourceOf finds a resource by the name that a file has: "pods", "network-policy", "kubectl_get_-o_json_nodes".
+func (o *objects) resourceOf(name string) *kindObjects {
+	base := strings.ToLower(path.Base(name))
+	base = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(base, ".json"), ".yaml"), ".yml"), ".txt")
+	for _, word := range strings.FieldsFunc(base, func(r rune) bool { return r == '_' || r == ' ' || r == '.' }) {
+		word = strings.ReplaceAll(word, "-", "")
+		for group, k := range o.kinds {
+			singular := strings.ToLower(k.resource.kind)
+			if word == k.resource.plural || word == singular || word == group || word == singular+"s" {
+				return k
+			}
+		}
+		if k := o.kinds[shortNames[word]]; k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+func (o *objects) resourceAt(d document) *kindObjects {
+	if d.kind != "" {
+		return o.resourceOf(d.kind)
+	}
+	return o.resourceOf(d.name)
+}
+
+var shortNames = map[string]string{
+	"po": "pods", "svc": "services", "no": "nodes", "ds": "daemonsets", "deploy": "deployments", "netpol": "networkpolicies", "cm": "configmaps",
+	"ns": "namespaces", "pc": "priorityclasses", "ev": "events", "eps": "endpointslices",
+}
+
+// document is a file of Kubernetes objects.
+type document struct {
+	// name is the file in its bundle, for sources and, where the content does not say, for what it lists.
+	name string
+	// namespace is the one that the file is of by its place, empty where the place does not say.
+	namespace string
+	// whole: by its place the file's lists are of the whole cluster.
+	whole bool
+	// kind is the plural of what it lists, where its place says more than its name.
+	kind string
+	// list: by its place the file is one of several that make a list, such as must-gather's nodes.
+	list bool
+	text []byte
+	used *File
+}
+
+// looksLikeObjects says whether a text's beginning is that of Kubernetes objects in JSON or YAML.
+func looksLikeObjects(head []byte) bool {
+	head = bytes.TrimLeft(head, " \t\r\n")
+	head = bytes.TrimPrefix(head, []byte("---\n"))
+	if bytes.HasPrefix(head, []byte("{")) {
+		has := func(key string) bool { return bytes.Contains(head, []byte(`"`+key+`"`)) }
+		return has("apiVersion") && (has("kind") || has("items")) || has("serverVersion") && has("gitVersion")
+	}
+	return bytes.HasPrefix(head, []byte("apiVersion: ")) || bytes.HasPrefix(head, []byte("kind: ")) || bytes.HasPrefix(head, []byte("items:")) ||
+		bytes.HasPrefix(head, []byte("Error from server (Forbidden)"))
+}
+
+// add takes the objects of a file, and says whether there are any that facts have.
+func (o *objects) add(d document) bool {
+	if k := o.resourceAt(d); bytes.HasPrefix(bytes.TrimSpace(d.text), []byte("Error from server (Forbidden)")) {
+		if k != nil {
+			k.denied = printable(firstLine(d.text))
+			d.used.facts("cluster." + k.resource.group)
+		}
+		return k != nil
+	}
+	before := o.files
+	var err error
+	if trimmed := bytes.TrimLeft(d.text, " \t\r\n"); bytes.HasPrefix(trimmed, []byte("{")) {
+		err = o.addJSON(d)
+	} else {
+		err = o.addYAML(d)
+	}
+	if err != nil {
+		o.problems = append(o.problems, fmt.Sprintf("%s: %v", d.name, err))
+		d.used.FirstUnparsed = err.Error()
+		d.used.Unparsed++
+	}
+	if o.files == before && d.used.PassedOver == "" && len(d.used.Facts) == 0 {
+		d.used.PassedOver = "its objects are of kinds that no rule reads"
+	}
+	return o.files > before
+}
+
+// addJSON takes one JSON document after the other; between them may stand the logs of `kubectl cluster-info dump`.
+func (o *objects) addJSON(d document) error {
+	text := d.text
+	for len(text) > 0 {
+		text = bytes.TrimLeft(text, " \t\r\n")
+		switch {
+		case len(text) == 0:
+			return nil
+		case bytes.HasPrefix(text, []byte("==== START")):
+			text = afterLogs(text)
+			continue
+		case text[0] != '{':
+			return fmt.Errorf("not the JSON it should be: %s", printable(firstLine(text)))
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
+			if err == io.ErrUnexpectedEOF {
+				return fmt.Errorf("it ends within an object: it was cut")
+			}
+			return fmt.Errorf("not the JSON it should be: %w", err)
+		}
+		if err := o.object(d, raw); err != nil {
+			return err
+		}
+		text = text[decoder.InputOffset():]
+	}
+	return nil
+}
+
+// afterLogs is what follows the logs that a cluster-info dump has between its lists.
+func afterLogs(text []byte) []byte {
+	end := bytes.Index(text, []byte("\n==== END logs"))
+	if end < 0 {
+		return nil
+	}
+	text = text[end+1:]
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return text[i+1:]
+	}
+	return nil
+}
+
+func (o *objects) addYAML(d document) error {
+	text := d.text
+	for len(text) > 0 {
+		var part []byte
+		text = bytes.TrimPrefix(text, []byte("---\n"))
+		if bytes.HasPrefix(text, []byte("==== START")) {
+			text = afterLogs(text)
+			continue
+		}
+		end := len(text)
+		for _, separator := range []string{"\n---\n", "\n---\r\n", "\n==== START", "\napiVersion: "} {
+			// A dump in YAML does not separate its lists.
+			if i := bytes.Index(text, []byte(separator)); i >= 0 && i+1 < end && !(separator == "\napiVersion: " && !bytes.HasPrefix(text, []byte("apiVersion: "))) {
+				end = i + 1
+			}
+		}
+		part, text = text[:end], text[end:]
+		if len(bytes.TrimSpace(part)) == 0 {
+			continue
+		}
+		if err := o.meter.checkFile(d.name, "", int64(len(part))); err != nil {
+			return err
+		}
+		raw, err := yaml.YAMLToJSON(part)
+		if err != nil {
+			return fmt.Errorf("not the YAML it should be: %w", err)
+		}
+		if len(raw) == 0 || raw[0] != '{' {
+			continue
+		}
+		if err := o.object(d, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kindOf is what tells an object's kind.
+type kindOf struct {
+	APIVersion string            `json:"apiVersion"`
+	Kind       string            `json:"kind"`
+	Items      []json.RawMessage `json:"items"`
+	ServerInfo *facts.Version    `json:"serverVersion"`
+	Info       *facts.Version    `json:"info"`
+	// Reason and Message are those of a Status.
+	Status  json.RawMessage `json:"status"`
+	Reason  string          `json:"reason"`
+	Message string          `json:"message"`
+}
+
+// object takes one document: a list, or one object.
+func (o *objects) object(d document, raw json.RawMessage) error {
+	counted := countJSON(raw)
+	if err := o.meter.countDecoded(d.name, "", raw, counted, elementSizes{outer: 512, inner: 64}); err != nil {
+		return err
+	}
+	var is kindOf
+	if err := json.Unmarshal(raw, &is); err != nil {
+		return fmt.Errorf("not the objects they should be: %w", err)
+	}
+	for _, v := range []*facts.Version{is.ServerInfo, is.Info} {
+		if v != nil && v.GitVersion != "" {
+			o.version = facts.ReadGroup(*v, facts.Source(d.name))
+			d.used.facts("cluster.version")
+			o.files++
+			return nil
+		}
+	}
+	if is.Kind == "Status" && is.Reason == "Forbidden" {
+		if k := o.resourceAt(d); k != nil {
+			k.denied = printable(is.Message)
+			d.used.facts("cluster." + k.resource.group)
+		}
+		return nil
+	}
+	if is.Items == nil && !strings.HasSuffix(is.Kind, "List") {
+		return o.item(d, raw, is.Kind, is.APIVersion, nil)
+	}
+	return o.list(d, is)
+}
+
+func (o *objects) list(d document, is kindOf) error {
+	var of *kindObjects
+	if kind, ok := strings.CutSuffix(is.Kind, "List"); ok && kind != "" {
+		of = o.ofKind(kind)
+		if of == nil && kind != "Endpoints" {
+			return nil
+		}
+	}
+	if of == nil {
+		// A List of nothing tells what it is of by its file's name alone.
+		of = o.resourceAt(d)
+	}
+	namespaces := map[string]bool{}
+	seen := map[*kindObjects]bool{}
+	for i, raw := range is.Items {
+		var item kindOf
+		if err := json.Unmarshal(raw, &item); err != nil {
+			return fmt.Errorf("object %d of the list: %w", i+1, err)
+		}
+		kind := item.Kind
+		if kind == "" {
+			kind = strings.TrimSuffix(is.Kind, "List")
+		}
+		if kind == "" && of != nil {
+			kind = of.resource.kind
+		} else if kind == "" && d.kind == "endpoints" {
+			kind = "Endpoints"
+		}
+		if k := o.ofKind(kind); k != nil {
+			seen[k] = true
+		}
+		if err := o.item(d, raw, kind, item.APIVersion, namespaces); err != nil {
+			return fmt.Errorf("object %d of the list: %w", i+1, err)
+		}
+	}
+	if len(is.Items) == 0 && of != nil {
+		seen[of] = true
+	}
+	for k := range seen {
+		k.asked = true
+		o.files++
+		k.whole = k.whole || d.whole || d.namespace == "" && (len(namespaces) > 1 || len(is.Items) == 0)
+		if d.namespace != "" {
+			k.namespaces[d.namespace] = true
+		}
+		maps.Copy(k.namespaces, namespaces)
+		k.source(d)
+	}
+	return nil
+}
+
+func (k *kindObjects) source(d document) {
+	if s := facts.Source(d.name); !slices.Contains(k.sources, s) {
+		k.sources = append(k.sources, s)
+	}
+	d.used.facts("cluster." + k.resource.group)
+}
+
+// item takes one object. namespaces, where it is not nil, are told its namespace: it is one of a list.
+func (o *objects) item(d document, raw json.RawMessage, kind, apiVersion string, namespaces map[string]bool) error {
+	if kind == "Endpoints" {
+		var e endpoints
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return err
+		}
+		e.source = facts.Source(d.name)
+		e.used = d.used
+		o.endpoints = append(o.endpoints, e)
+		o.files++
+		return nil
+	}
+	k := o.ofKind(kind)
+	if k == nil || kind == "Service" && strings.Contains(apiVersion, "knative") {
+		return nil
+	}
+	v, meta, err := k.resource.decode(raw, facts.Source(d.name))
+	if err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	if meta.Name == "" {
+		return nil
+	}
+	if namespaces != nil && meta.Namespace != "" {
+		namespaces[meta.Namespace] = true
+	}
+	key := meta.Namespace + "/" + meta.Name
+	if i, twice := k.byKey[key]; twice {
+		k.values[i] = v // of what was read twice the later is taken
+	} else {
+		k.byKey[key] = len(k.values)
+		k.values = append(k.values, v)
+	}
+	if namespaces == nil {
+		k.single = true
+		if d.list {
+			k.asked, k.whole = true, k.whole || d.whole
+			if meta.Namespace != "" {
+				k.namespaces[meta.Namespace] = true
+			}
+		}
+		k.source(d)
+		o.files++
+	}
+	return nil
+}
+
+// cluster makes the facts. It is nil where there are no objects at all.
+func (o *objects) cluster() *facts.Cluster {
+	denied := slices.ContainsFunc(slices.Collect(maps.Values(o.kinds)), func(k *kindObjects) bool { return k.denied != "" })
+	if o.files == 0 && !denied {
+		return nil
+	}
+	c := &facts.Cluster{Version: o.version}
+	if c.Version.Status == facts.NotAsked {
+		c.Version = facts.Unread[facts.Version](facts.Absent, "no bundle has the output of kubectl version -o json")
+	}
+	o.group(&c.Nodes.Meta, "nodes", func(v any) { c.Nodes.Value = append(c.Nodes.Value, v.(facts.NodeObject)) })
+	o.group(&c.Pods.Meta, "pods", func(v any) { c.Pods.Value = append(c.Pods.Value, v.(facts.Pod)) })
+	o.group(&c.Services.Meta, "services", func(v any) { c.Services.Value = append(c.Services.Value, v.(facts.Service)) })
+	o.group(&c.EndpointSlices.Meta, "endpointslices", func(v any) { c.EndpointSlices.Value = append(c.EndpointSlices.Value, v.(facts.EndpointSlice)) })
+	o.group(&c.NetworkPolicies.Meta, "networkpolicies", func(v any) { c.NetworkPolicies.Value = append(c.NetworkPolicies.Value, v.(facts.NetworkPolicy)) })
+	o.group(&c.DaemonSets.Meta, "daemonsets", func(v any) { c.DaemonSets.Value = append(c.DaemonSets.Value, v.(facts.DaemonSet)) })
+	o.group(&c.Deployments.Meta, "deployments", func(v any) { c.Deployments.Value = append(c.Deployments.Value, v.(facts.Deployment)) })
+	o.group(&c.PriorityClasses.Meta, "priorityclasses", func(v any) { c.PriorityClasses.Value = append(c.PriorityClasses.Value, v.(facts.PriorityClass)) })
+	o.group(&c.ConfigMaps.Meta, "configmaps", func(v any) { c.ConfigMaps.Value = append(c.ConfigMaps.Value, v.(facts.ConfigMap)) })
+	o.group(&c.Events.Meta, "events", func(v any) { c.Events.Value = append(c.Events.Value, v.(facts.Event)) })
+	o.group(&c.Namespaces.Meta, "namespaces", func(v any) { c.Namespaces.Value = append(c.Namespaces.Value, v.(facts.NamespaceObject)) })
+	if c.EndpointSlices.Status != facts.Read && len(o.endpoints) > 0 {
+		o.slicesOfEndpoints(&c.EndpointSlices)
+	}
+	cluster.Prune(c)
+	return c
+}
+
+// group sets a group's status and hands its objects over. What was read of some namespaces alone is not the group, unless it
+// is at least what a default dump has: kube-system and the user's own.
+func (o *objects) group(meta *facts.Meta, group string, each func(any)) {
+	k := o.kinds[group]
+	meta.Sources = k.sources
+	for _, v := range k.values {
+		each(v)
+	}
+	known := o.namespacesSeen()
+	missing := slices.DeleteFunc(slices.Clone(known), func(ns string) bool { return k.namespaces[ns] })
+	have := slices.Sorted(maps.Keys(k.namespaces))
+	switch {
+	case k.denied != "" && !k.asked:
+		meta.Status, meta.Reason = facts.Denied, k.denied
+	case !k.asked && k.single:
+		meta.Status, meta.Reason = facts.Absent, fmt.Sprintf("single objects alone, and no list of %s", k.resource.plural)
+	case !k.asked:
+		meta.Status, meta.Reason = facts.Absent, "no bundle has a list of "+k.resource.plural
+	case !k.resource.namespaced, k.whole, len(missing) == 0:
+		meta.Status = facts.Read
+	case k.namespaces["kube-system"], group == "networkpolicies", group == "events", group == "configmaps":
+		meta.Status, meta.Reason = facts.Read, fmt.Sprintf("those of the namespaces %s alone, as far as the files tell", strings.Join(have, ", "))
+	default:
+		meta.Status = facts.Absent
+		meta.Reason = fmt.Sprintf("those of %s alone: of %s and others there is no list", strings.Join(have, ", "), missing[0])
+	}
+	if k.denied != "" && meta.Status == facts.Read {
+		meta.Reason = joined(meta.Reason, k.denied)
+	}
+}
+
+// namespacesSeen are the namespaces that anything tells of, sorted.
+func (o *objects) namespacesSeen() []string {
+	all := map[string]bool{"kube-system": true}
+	for _, k := range o.kinds {
+		maps.Copy(all, k.namespaces)
+	}
+	for key := range o.kinds["namespaces"].byKey {
+		all[strings.TrimPrefix(key, "/")] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}

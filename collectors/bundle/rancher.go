@@ -1,0 +1,115 @@
+package bundle
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+)
+
+// rancher is the archive of Rancher's Linux log collector (rancherlabs/support-tools).
+type rancher struct{}
+
+func (rancher) String() string { return "archives of Rancher's Linux log collector" }
+
+// rancherCommands are its files in networking/ and systeminfo/, and the commands that they are the output of.
+var rancherCommands = map[string]string{
+	"networking/iptablessave":   "iptables-save",
+	"networking/ip6tablessave":  "ip6tables-save",
+	"networking/iptables":       "iptables --wait 1 --numeric --verbose --list",
+	"networking/iptablesnat":    "iptables -t nat --numeric --verbose --list",
+	"networking/iptablesmangle": "iptables -t mangle --numeric --verbose --list",
+	"networking/nft_ruleset":    "nft list ruleset",
+	"networking/ipaddrshow":     "ip addr show",
+	"networking/iplinkshow":     "ip -s link show",
+	"networking/iproute":        "ip route show table all",
+	"networking/iprule":         "ip rule show",
+	"networking/ipneighbour":    "ip neighbour",
+	"networking/ipv6route":      "ip -6 route show table all",
+	"networking/ipv6rule":       "ip -6 rule show",
+	"networking/ipv6addrshow":   "",
+	"networking/ssanp":          "ss -anp",
+	"networking/sstunlp4":       "",
+	"networking/netstat":        "netstat --programs --all --numeric --tcp --udp",
+	"systeminfo/sysctla":        "sysctl -a",
+	"systeminfo/conntrack":      "conntrack -S",
+	"systeminfo/hostname":       "hostname",
+	"systeminfo/hostnamefqdn":   "hostname -f",
+	"systeminfo/uname":          "uname -a",
+}
+
+func (rancher) wants(name string) bool {
+	_, ok := rancherPlace(name)
+	return ok
+}
+
+// rancherPlace is a file's name from the top of the archive.
+func rancherPlace(name string) (string, bool) {
+	for place := range rancherCommands {
+		if name == place || strings.HasSuffix(name, "/"+place) {
+			return place, true
+		}
+	}
+	for _, folder := range []string{"networking/cni/", "k3s/kubectl/", "rke2/kubectl/", "rke/kubectl/"} {
+		if i := strings.Index("/"+name, "/"+folder); i >= 0 {
+			return name[i:], strings.HasPrefix(folder, "networking/") || strings.HasSuffix(name, ".json")
+		}
+	}
+	return "", false
+}
+
+func (rancher) roots(t *tree) ([]string, error) {
+	has := map[string]map[string]bool{}
+	for name := range t.files {
+		place, ok := rancherPlace(name)
+		if !ok {
+			continue
+		}
+		root := strings.TrimSuffix(name, place)
+		if has[root] == nil {
+			has[root] = map[string]bool{}
+		}
+		has[root][strings.SplitN(place, "/", 2)[0]] = true
+	}
+	var roots []string
+	for root, folders := range has {
+		if folders["networking"] && folders["systeminfo"] {
+			roots = append(roots, root)
+		}
+	}
+	slices.Sort(roots)
+	return roots, nil
+}
+
+func (rancher) read(ctx context.Context, in *intake, t *tree, root string, names []string) error {
+	m := in.machine(within(t.path, root), path.Base("/"+strings.TrimSuffix(root, "/")), false, t.at(root+"systeminfo/sysctla"))
+	for _, name := range names {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if t.files[root+name].link != "" {
+			continue
+		}
+		used := in.note(t.path, root+name)
+		data, err := t.data(root + name)
+		if err != nil {
+			t.problems = append(t.problems, err)
+			used.PassedOver = err.Error()
+			continue
+		}
+		line := rancherCommands[name]
+		switch {
+		case line != "":
+			c := parseCommand(strings.Fields(line))
+			m.outputs = append(m.outputs, output{command: c, file: root + name, text: data, used: used})
+		case strings.HasPrefix(name, "networking/cni/"):
+			m.files["etc/cni/net.d/"+path.Base(name)] = &nodeFile{data: data, used: used}
+		case strings.HasSuffix(name, ".json") && looksLikeObjects(data[:min(len(data), headSize)]):
+			in.addObjects(within(t.path, root), document{name: root + name, text: data, used: used, whole: true})
+		default:
+			used.PassedOver = "nothing of it is a fact that rules read"
+		}
+	}
+	m.settleName()
+	return nil
+}
