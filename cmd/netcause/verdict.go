@@ -36,6 +36,8 @@ type verdict struct {
 	ruledOut  bool
 	// path is whose way is to be explained; none where it is empty.
 	path path
+	// ask: the text ends with what to ask for where something was not examined.
+	ask bool
 }
 
 func (v *verdict) flags(cmd *cobra.Command) {
@@ -132,7 +134,10 @@ func (v *verdict) print(stdout io.Writer, d *engine.Diagnosis, library *engine.L
 			options.Width = min(width, maxWidth)
 		}
 	}
-	return report.Text(stdout, d, options)
+	if err := report.Text(stdout, d, options); err != nil || !v.ask {
+		return err
+	}
+	return report.Ask(stdout, d, options)
 }
 
 // status is the exit status of a diagnosis. A packet that does not arrive is a fault, whether or not a rule explains it;

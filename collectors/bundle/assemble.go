@@ -13,7 +13,11 @@ import (
 
 // snapshot puts together what was taken in.
 func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
+	if err := in.objects.one(); err != nil {
+		return nil, err
+	}
 	all := slices.Clone(in.snapshots)
+	var unnamed []*facts.Node
 	for _, m := range in.machines {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -22,10 +26,23 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
+		if !m.named {
+			unnamed = append(unnamed, node)
+		}
 		all = append(all, &facts.Snapshot{
 			Nodes:  []*facts.Node{node},
 			Inputs: []facts.Input{{Kind: "bundle", Name: m.where, CollectedAt: m.at, Problem: problem}},
 		})
+	}
+	// What does not say its name is known by its devices.
+	for _, node := range unnamed {
+		for _, s := range all {
+			for _, other := range s.Nodes {
+				if other != node && !slices.Contains(unnamed, other) && sameMachine(node, other) {
+					node.Name = other.Name
+				}
+			}
+		}
 	}
 	if c := in.objects.cluster(); c != nil {
 		input := facts.Input{Kind: "bundle", Name: strings.Join(in.objects.where, ", ")}
@@ -60,6 +77,9 @@ func (in *intake) machine(where, name string, named bool, at time.Time) *machine
 
 // addObjects takes a file of Kubernetes objects; bundle is where it is.
 func (in *intake) addObjects(bundle string, d document) {
+	if d.bundle == "" {
+		d.bundle = bundle
+	}
 	if !in.objects.add(d) {
 		return
 	}

@@ -60,6 +60,10 @@ func subjectOf(name string, head []byte) command {
 		}
 	case devices:
 		c.addresses = inName("addr")
+	case sysctls:
+		if inName(".conf") || strings.Contains(name, "sysctl.d/") {
+			c.subject = nothing
+		}
 	}
 	return c
 }
@@ -88,6 +92,7 @@ var (
 	fdbLine       = regexp.MustCompile(`(?m)^([0-9a-f]{2}:){5}[0-9a-f]{2} dev \S+ `)
 	socketLine    = regexp.MustCompile(`(?m)^(Netid +)?State +Recv-Q +Send-Q +Local Address`)
 	sysctlLine    = regexp.MustCompile(`(?m)^net\.(ipv4|ipv6|core|netfilter|bridge)\.[\w./-]+ ?= ?\S`)
+	commentLine   = regexp.MustCompile(`(?m)^\s*[#;]`)
 	unameLine     = regexp.MustCompile(`\ALinux \S+ \d+\.\d+\S* #`)
 	conntrackLine = regexp.MustCompile(`(?m)^(ipv[46] +\d+ +)?\w+ +\d+ +\d* ?\w* ?src=\S+ dst=\S+ `)
 	counterLine   = regexp.MustCompile(`(?m)^cpu=\d+\s+(\w+=\d+ )*insert_failed=`)
@@ -135,8 +140,8 @@ func contentOf(head []byte) command {
 		return of(neighbours)
 	case routeLine.Match(head):
 		return of(routes)
-	case sysctlLine.Match(head) || bytes.HasPrefix(trimmed, []byte("abi.vsyscall32 = ")):
-		return of(sysctls)
+	case sysctlLine.Match(head) && !commentLine.Match(head), bytes.HasPrefix(trimmed, []byte("abi.vsyscall32 = ")):
+		return of(sysctls) // sysctl.conf, which has comments, says what is to be and not what is
 	case counterLine.Match(head):
 		return of(conntrackCounters)
 	case conntrackLine.Match(head):
@@ -280,7 +285,9 @@ type looseOutput struct {
 func (l *looseFiles) take(name string, data []byte, used *File) {
 	head := data[:min(len(data), headSize)]
 	if looksLikeObjects(head) {
-		l.in.addObjects(l.t.path, document{name: l.file(name), text: data, used: used, namespace: namespaceOf(name)})
+		l.in.addObjects(l.t.path, document{
+			name: name, bundle: within(l.t.path, path.Dir(name)), text: data, used: used, namespace: namespaceOf(name),
+		})
 		return
 	}
 	base := path.Base(name)
@@ -290,27 +297,61 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 				s.command = subjectOf("", s.text[:min(len(s.text), headSize)])
 			}
 			if s.subject == nothing {
+				l.shownFiles(name, s, used)
 				continue
 			}
 			l.found = append(l.found, looseOutput{
-				output: output{command: s.command, file: l.file(name), text: padded(bytes.TrimRight(s.text, " \n"), s.line), used: used}, host: s.host, name: name,
+				output: output{command: s.command, file: name, text: padded(bytes.TrimRight(s.text, " \n"), s.line), used: used}, host: s.host, name: name,
 			})
 		}
 		return
 	}
 	c := subjectOf(base, head)
 	if c.subject == nothing && isNodeFile(name) {
-		if i := strings.Index("/"+name, "/etc/"); i >= 0 {
-			l.nodeFile(name[:i], name[i:], data, used)
+		for _, top := range []string{"/etc/", "/run/", "/var/lib/", "/usr/lib/", "/proc/"} {
+			if i := strings.Index("/"+name, top); i >= 0 {
+				l.nodeFile(name[:i], name[i:], data, used)
+				return
+			}
 		}
-		return
 	}
 	if c.subject == nothing {
 		used.PassedOver = notRecognised
 		return
 	}
 	c.line = cmdLine(c, base)
-	l.found = append(l.found, looseOutput{output: output{command: c, file: l.file(name), text: data, used: used}, name: name})
+	l.found = append(l.found, looseOutput{output: output{command: c, file: name, text: data, used: used}, name: name})
+}
+
+// shownFiles takes a node's own files that `cat FILE` or `head -v FILE…` shows.
+func (l *looseFiles) shownFiles(name string, s section, used *File) {
+	words := withoutPrefix(strings.Fields(s.command.line))
+	if len(words) < 2 || words[0] != "cat" && words[0] != "head" && words[0] != "tail" {
+		return
+	}
+	take := func(file string, text []byte) {
+		file = strings.TrimPrefix(file, "/")
+		if !isNodeFile(file) || bytes.HasPrefix(text, []byte(words[0]+": ")) {
+			return
+		}
+		if s.host == "" {
+			l.nodeFile(path.Dir(name), file, text, used)
+			return
+		}
+		l.machine("", s.host).files[file] = &nodeFile{data: text, used: used}
+	}
+	if words[0] == "cat" {
+		if len(words) == 2 {
+			take(words[1], s.text)
+		}
+		return
+	}
+	for part := range bytes.SplitSeq(append([]byte("\n"), s.text...), []byte("\n==> ")) {
+		file, text, ok := bytes.Cut(part, []byte(" <==\n"))
+		if ok {
+			take(string(file), text)
+		}
+	}
 }
 
 // cmdLine names a command for a person where the file does not.
@@ -319,11 +360,6 @@ func cmdLine(c command, file string) string {
 		return c.line
 	}
 	return "the command of " + file
-}
-
-// file is a file's name as facts' source: a tree of one file is that file.
-func (l *looseFiles) file(name string) string {
-	return name
 }
 
 // namespaceOf is the namespace of a file of a cluster-info dump: NAMESPACE/pods.json.
@@ -371,7 +407,7 @@ func (l *looseFiles) settle() {
 	kinds := map[string]map[string]int{} // by folder, the subjects with how often they are there
 	kind := func(o looseOutput) string {
 		c := o.command
-		return fmt.Sprint(c.subject, c.inet6, c.netns, c.table, c.backend, c.main)
+		return fmt.Sprint(c.subject, c.inet6, c.netns, c.table, c.backend, c.main, bytes.Contains(o.text, []byte("    inet ")))
 	}
 	for _, o := range l.found {
 		if o.host == "" {
@@ -415,7 +451,11 @@ func hostInName(name string) string {
 			rest = append(rest, word)
 		}
 	}
-	return strings.Join(rest, "-")
+	host := strings.Join(rest, "-")
+	if strings.Trim(host, "0123456789-") == "" {
+		return "" // a number tells files apart, not hosts
+	}
+	return host
 }
 
 var commandWords = []string{

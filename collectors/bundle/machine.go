@@ -1,12 +1,14 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/netcause/netcause/collectors/iproute2"
 	"github.com/netcause/netcause/collectors/lines"
@@ -50,6 +52,12 @@ type built struct {
 // node makes the facts.
 func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 	n := &facts.Node{Name: m.name}
+	for i := range m.outputs {
+		m.outputs[i].text = validText(m.outputs[i].text)
+	}
+	for _, file := range m.files {
+		file.data = validText(file.data)
+	}
 	b := &built{machine: m, tables: iproute2.TableNames{}}
 	for _, name := range m.files.under("etc/iproute2/") {
 		if base := strings.TrimPrefix(name, "etc/iproute2/"); base == "rt_tables" || strings.HasPrefix(base, "rt_tables.d/") {
@@ -90,6 +98,14 @@ func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 	m.files.report(n)
 	b.host(n)
 	return n, b.problem()
+}
+
+// validText is a text without bytes that are no UTF-8: facts are written as JSON.
+func validText(text []byte) []byte {
+	if utf8.Valid(text) {
+		return text
+	}
+	return bytes.ToValidUTF8(text, []byte(string(utf8.RuneError)))
 }
 
 // host adds to the machine's identity what commands said of it.

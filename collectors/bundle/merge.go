@@ -8,9 +8,9 @@ import (
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// Merge makes one snapshot of several, in their order. Of a node that several have the latest is taken, and the inputs
-// of the others say so in their Problem; of one cluster that several have, the view that sees most of it. Two different
-// clusters are an error. The snapshots are not changed; the merged one shares their nodes and cluster.
+// Merge makes one snapshot of several, in their order. Of a node that several have the latest is taken, and of the others
+// what it lacks; the others' inputs say so in their Problem. Of one cluster that several have it is the view that sees most
+// of it. Two different clusters are an error. The snapshots are not changed; the merged one shares their facts.
 func Merge(snapshots ...*facts.Snapshot) (*facts.Snapshot, error) {
 	merged := &facts.Snapshot{}
 	inputs := make([][]facts.Input, len(snapshots))
@@ -26,12 +26,18 @@ func Merge(snapshots ...*facts.Snapshot) (*facts.Snapshot, error) {
 			return nil, fmt.Errorf("there are two clusters, %s and %s: give one",
 				clusterName(snapshots[clusterOf]), clusterName(snapshot))
 		default:
-			dropped := i
-			if seesMore(snapshot, snapshots[clusterOf]) {
-				dropped = clusterOf
+			dropped, other := i, snapshot.Cluster
+			if seesMore(snapshot, &facts.Snapshot{Cluster: merged.Cluster, Inputs: snapshots[clusterOf].Inputs}) {
+				dropped, other = clusterOf, merged.Cluster
 				merged.Cluster, clusterOf = snapshot.Cluster, i
 			}
-			note(inputs[dropped], "", "its cluster is not used: more of it, or later, is "+clusterName(snapshots[clusterOf]))
+			whole := *merged.Cluster
+			names := adopt(whole.Groups(), other.Groups())
+			if whole.Server == "" {
+				whole.Server = other.Server
+			}
+			merged.Cluster = &whole
+			note(inputs[dropped], "", "its cluster is not used"+butFor(names)+": more of it, or later, is "+clusterName(snapshots[clusterOf]))
 		}
 		for _, symptom := range snapshot.Symptoms {
 			if !slices.Contains(merged.Symptoms, symptom) {
@@ -41,6 +47,11 @@ func Merge(snapshots ...*facts.Snapshot) (*facts.Snapshot, error) {
 		for _, node := range snapshot.Nodes {
 			this := source{snapshot: i, at: readAt(snapshot, node.Name)}
 			other, twice := taken[node.Name]
+			for _, has := range merged.Nodes {
+				if !twice && sameHost(has, node) {
+					other, twice = taken[has.Name], true
+				}
+			}
 			if !twice {
 				this.index = len(merged.Nodes)
 				merged.Nodes = append(merged.Nodes, node)
@@ -54,8 +65,9 @@ func Merge(snapshots ...*facts.Snapshot) (*facts.Snapshot, error) {
 				newer, older = other, this
 				kept, dropped = dropped, kept
 			}
-			merged.Nodes[other.index], taken[node.Name] = kept, newer
-			note(inputs[older.snapshot], node.Name, superseded(kept, dropped, newer, inputs[newer.snapshot]))
+			kept, names := completed(kept, dropped)
+			merged.Nodes[other.index], taken[kept.Name], taken[dropped.Name] = kept, newer, newer
+			note(inputs[older.snapshot], dropped.Name, superseded(kept, dropped, names, newer, inputs[newer.snapshot]))
 		}
 	}
 	merged.Inputs = slices.Concat(inputs...)
@@ -68,7 +80,7 @@ func sameCluster(a, b *facts.Cluster) bool {
 	if x, y := kubeSystemUID(a), kubeSystemUID(b); x != "" && y != "" {
 		return x == y
 	}
-	return a.Server != "" && a.Server == b.Server
+	return a.Server != "" && a.Server == b.Server || shareObjects(a, b)
 }
 
 func kubeSystemUID(c *facts.Cluster) string {
@@ -126,9 +138,17 @@ func readAt(snapshot *facts.Snapshot, node string) time.Time {
 	return time.Time{}
 }
 
+// butFor names what is used all the same.
+func butFor(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " but for " + few(names)
+}
+
 // superseded says which node was taken in place of another.
-func superseded(kept, dropped *facts.Node, newer source, inputs []facts.Input) string {
-	what := fmt.Sprintf("node %s is not used: it was read again", printable(kept.Name))
+func superseded(kept, dropped *facts.Node, adopted []string, newer source, inputs []facts.Input) string {
+	what := fmt.Sprintf("node %s is not used%s: it was read again", printable(kept.Name), butFor(adopted))
 	if !newer.at.IsZero() {
 		what += " at " + newer.at.UTC().Format(time.RFC3339)
 	}

@@ -287,6 +287,9 @@ func (b *built) forwarding(netns string, n *facts.NetNS) {
 	}
 }
 
+// manySysctls is fewer than any kernel has of the network.
+const manySysctls = 200
+
 func (b *built) sysctls(netns string, n *facts.NetNS) {
 	n.Sysctls = absent[map[string]facts.Sysctl]("sysctl -a")
 	if o := b.best(netns, sysctls); o != nil {
@@ -295,8 +298,10 @@ func (b *built) sysctls(netns string, n *facts.NetNS) {
 		n.Sysctls = collectedFrom(s.Values, len(s.Values), o, s.Unparsed)
 		switch {
 		case n.Sysctls.Status != facts.Read:
-		case len(s.Values) == 0:
-			n.Sysctls = facts.Unread[map[string]facts.Sysctl](facts.Absent, o.file+" has no sysctls of the network", facts.Source(o.file))
+		case !s.All && len(s.Values) < manySysctls:
+			// One that is not among them would seem to be one that the kernel does not have.
+			n.Sysctls.Status = facts.Absent
+			n.Sysctls.Reason = fmt.Sprintf("%s has %d sysctls of the network alone: sysctl -a shows all", o.file, len(s.Values))
 		case len(s.Denied) > 0:
 			n.Sysctls.Reason = joined(n.Sysctls.Reason, fmt.Sprintf("%d could not be read: permission denied on %s", len(s.Denied), s.Denied[0]))
 		}
@@ -311,7 +316,7 @@ func (b *built) sysctls(netns string, n *facts.NetNS) {
 		values[key] = facts.Sysctl{Value: strings.Join(strings.Fields(string(b.files.data(name))), " "), Source: facts.Source("/" + name)}
 		b.files[name].used.facts("sysctls")
 	}
-	if len(values) > 0 {
+	if len(values) > manySysctls {
 		n.Sysctls = facts.ReadGroup(values, "/proc/sys/net")
 		n.Sysctls.Reason = "those files of /proc/sys/net that the bundle has"
 	}

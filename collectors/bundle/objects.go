@@ -26,6 +26,25 @@ type objects struct {
 	files     int
 	problems  []string
 	where     []string // bundles that they came from
+	// nodes are the UIDs of the Nodes that each bundle has.
+	nodes map[string]map[string]bool
+}
+
+// one says whether all objects are of one cluster: bundles that have lists of Nodes have some in common.
+func (o *objects) one() error {
+	bundles := slices.Sorted(maps.Keys(o.nodes))
+	for i, bundle := range bundles {
+		for _, other := range bundles[:i] {
+			common := false
+			for uid := range o.nodes[bundle] {
+				common = common || o.nodes[other][uid]
+			}
+			if !common {
+				return fmt.Errorf("there are two clusters, one in %s and one in %s, without a Node in common: give one", other, bundle)
+			}
+		}
+	}
+	return nil
 }
 
 // kindObjects are those of one kind.
@@ -76,7 +95,7 @@ func resources() []kubernetesResource {
 }
 
 func newObjects(m *meter) *objects {
-	o := &objects{meter: m, kinds: map[string]*kindObjects{}}
+	o := &objects{meter: m, kinds: map[string]*kindObjects{}, nodes: map[string]map[string]bool{}}
 	for _, r := range resources() {
 		o.kinds[r.group] = &kindObjects{resource: r, byKey: map[string]int{}, namespaces: map[string]bool{}}
 	}
@@ -127,6 +146,8 @@ var shortNames = map[string]string{
 type document struct {
 	// name is the file in its bundle, for sources and, where the content does not say, for what it lists.
 	name string
+	// bundle is where it is.
+	bundle string
 	// namespace is the one that the file is of by its place, empty where the place does not say.
 	namespace string
 	// whole: by its place the file's lists are of the whole cluster.
@@ -383,6 +404,12 @@ func (o *objects) item(d document, raw json.RawMessage, kind, apiVersion string,
 	}
 	if meta.Name == "" {
 		return nil
+	}
+	if kind == "Node" && meta.UID != "" {
+		if o.nodes[d.bundle] == nil {
+			o.nodes[d.bundle] = map[string]bool{}
+		}
+		o.nodes[d.bundle][meta.UID] = true
 	}
 	if namespaces != nil && meta.Namespace != "" {
 		namespaces[meta.Namespace] = true

@@ -176,18 +176,30 @@ func TestReadRepackedRecorded(t *testing.T) {
 	}
 }
 
-// each cuts an archive into one for each folder of it at the second level.
-func each(t *testing.T, archive []byte) map[string][]byte {
+// untar is an archive's files.
+func untar(t *testing.T, archive []byte) entries {
 	t.Helper()
-	parts := map[string]entries{}
+	var all entries
 	r := tar.NewReader(bytes.NewReader(archive))
 	for header, err := r.Next(); err == nil; header, err = r.Next() {
 		var text bytes.Buffer
 		if _, err := text.ReadFrom(r); err != nil {
 			t.Fatal(err)
 		}
-		if folders := strings.SplitN(header.Name, "/", 3); len(folders) == 3 && header.Typeflag == tar.TypeReg {
-			parts[folders[1]] = append(parts[folders[1]], textEntry(header.Name, text.String()))
+		if header.Typeflag == tar.TypeReg {
+			all = append(all, textEntry(header.Name, text.String()))
+		}
+	}
+	return all
+}
+
+// each cuts an archive into one for each folder of it at the second level.
+func each(t *testing.T, archive []byte) map[string][]byte {
+	t.Helper()
+	parts := map[string]entries{}
+	for _, e := range untar(t, archive) {
+		if folders := strings.SplitN(e.header.Name, "/", 3); len(folders) == 3 {
+			parts[folders[1]] = append(parts[folders[1]], e)
 		}
 	}
 	archives := map[string][]byte{}

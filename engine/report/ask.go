@@ -1,0 +1,130 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/netcause/netcause/engine"
+)
+
+// asked are the commands that a person with a shell alone is asked for, by group of facts; a group that several have is
+// asked for once. Their outputs, one after the other with a prompt before each, are what `netcause analyze` reads.
+var asked = []struct {
+	command string
+	groups  []string
+}{
+	{"uname -a", []string{"host"}},
+	{"ip -s -d address", []string{"links", "addresses"}},
+	{"ip route show table all", []string{"routes"}},
+	{"ip -6 route show table all", []string{"routes"}},
+	{"ip rule", []string{"rules"}},
+	{"ip -6 rule", []string{"rules"}},
+	{"ip neigh", []string{"neighbours"}},
+	{"bridge -d fdb show", []string{"fdb"}},
+	{"ss -lntup", []string{"listeners"}},
+	{"sysctl -a", []string{"sysctls", "conntrack"}},
+	{"conntrack -S", []string{"conntrack"}},
+	{"conntrack -L", []string{"conntrack_entries"}},
+	{"iptables-nft-save -c", []string{"iptables_nft"}},
+	{"iptables-legacy-save -c", []string{"iptables_legacy"}},
+	{"ip6tables-nft-save -c", []string{"ip6tables_nft"}},
+	{"ip6tables-legacy-save -c", []string{"ip6tables_legacy"}},
+	{"nft -j list ruleset", []string{"nftables"}},
+	{"ipset save", []string{"ipset"}},
+	{"cat /proc/net/ip_vs", []string{"ipvs"}},
+	{"cat /etc/resolv.conf", []string{"resolv_conf"}},
+	{"head -v -n 1000 /etc/cni/net.d/*", []string{"cni"}},
+	{"cat /run/flannel/subnet.env", []string{"flannel_subnet_env"}},
+	{"cat /var/lib/kubelet/config.yaml", []string{"kubelet_config"}},
+	{
+		"head -v -n 1000 /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-* /etc/netplan/*.yaml " +
+			"/etc/NetworkManager/system-connections/* /etc/systemd/network/*.network /etc/network/interfaces",
+		[]string{"config_files"},
+	},
+}
+
+// wantedGroups are the groups that are missing on a node: the key is empty for the cluster's.
+func wantedGroups(d *engine.Diagnosis) (nodes map[string]map[string]bool, cluster []string) {
+	nodes = map[string]map[string]bool{}
+	for _, n := range d.NotExamined {
+		node := n.Subject.Node
+		if n.Subject.Kind == "Node" {
+			node = n.Subject.Name
+		}
+		for _, m := range n.Missing {
+			if name, ok := strings.CutPrefix(m.Group, "cluster."); ok {
+				if !slices.Contains(cluster, name) {
+					cluster = append(cluster, name)
+				}
+				continue
+			}
+			if nodes[node] == nil {
+				nodes[node] = map[string]bool{}
+			}
+			nodes[node][m.Group] = true
+		}
+	}
+	slices.Sort(cluster)
+	return nodes, cluster
+}
+
+// Ask writes the shortest commands whose outputs would settle what was not examined, for somebody who has only a shell on
+// each node, and kubectl: one line for each kind of node. It writes nothing where nothing is open.
+func Ask(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
+	if d == nil {
+		return errors.New("write what to ask for: there is no diagnosis")
+	}
+	t := newText(d, o)
+	nodes, cluster := wantedGroups(d)
+	byCommands := map[string][]string{} // nodes
+	var order []string
+	for _, node := range slices.Sorted(maps.Keys(nodes)) {
+		var commands []string
+		for _, a := range asked {
+			if slices.ContainsFunc(a.groups, func(g string) bool { return nodes[node][g] }) {
+				commands = append(commands, "'"+a.command+"'")
+			}
+		}
+		if len(commands) == 0 {
+			continue
+		}
+		key := strings.Join(commands, " ")
+		if byCommands[key] == nil {
+			order = append(order, key)
+		}
+		if node != "" {
+			byCommands[key] = append(byCommands[key], node)
+		}
+	}
+	if len(order) == 0 && len(cluster) == 0 {
+		return nil
+	}
+	t.blank()
+	t.heading("TO SETTLE THE REST", "(give analyze the files that these write, beside what it has)")
+	for _, key := range order {
+		where := "on the nodes"
+		if len(byCommands[key]) > 0 {
+			where = "on " + enumerate(byCommands[key], 8)
+		}
+		t.hang("  ", where+", as root:")
+		t.command(6, fmt.Sprintf(`for c in %s; do echo "[root@$(hostname) ~]# $c"; sh -c "$c"; done >$(hostname).txt 2>&1`, key))
+	}
+	if len(cluster) > 0 {
+		t.hang("  ", "where kubectl works:")
+		if slices.Contains(cluster, "version") {
+			cluster = slices.DeleteFunc(cluster, func(name string) bool { return name == "version" })
+			t.command(6, "kubectl version -o json >version.json")
+		}
+		if len(cluster) > 0 {
+			t.command(6, "for r in "+strings.Join(cluster, " ")+"; do kubectl get $r -A -o json >$r.json; done")
+		}
+	}
+	if _, err := w.Write(t.buf.Bytes()); err != nil {
+		return fmt.Errorf("write what to ask for: %w", err)
+	}
+	return nil
+}
