@@ -12,6 +12,7 @@ func (e *Engine) argue(in *incident, evaluations []evaluation, outcomes []outcom
 		SchemaVersion: SchemaVersion,
 		RootCauses:    []Finding{}, Findings: []Finding{}, RuledOut: []RuledOut{}, NotExamined: []NotExamined{},
 		FailedRules: []FailedRule{}, Symptoms: []Symptom{}, Sources: in.snapshot.Inputs,
+		Customized: e.customized,
 	}
 	for _, o := range outcomes {
 		d.Findings = append(d.Findings, o.findings...)

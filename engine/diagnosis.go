@@ -49,6 +49,17 @@ type Diagnosis struct {
 	Trace   *question.Answer `json:"trace,omitempty"`
 	Sources []facts.Input    `json:"sources"`
 	Summary Summary          `json:"summary"`
+	// Customized says how the rules differ from the built-in ones; nil: in nothing.
+	Customized *Customized `json:"customized,omitempty"`
+}
+
+// Customized are the ids of rules that are the user's own, that stand in for built-in ones, that were left out, and whose
+// severity was changed.
+type Customized struct {
+	Custom     []string `json:"custom,omitempty"`
+	Overridden []string `json:"overridden,omitempty"`
+	Disabled   []string `json:"disabled,omitempty"`
+	Severity   []string `json:"severity,omitempty"`
 }
 
 // Summary counts what was read and what came of it.

@@ -25,6 +25,7 @@ type Engine struct {
 	causes      map[string][]string // rule id -> ids that follow from it, transitively
 	ruleTimeout time.Duration
 	parallel    int
+	customized  *Customized
 }
 
 type compiledRule struct {
@@ -41,7 +42,7 @@ func WithRuleTimeout(d time.Duration) Option { return func(e *Engine) { e.ruleTi
 
 // Compile compiles the library. A rule that does not compile is a [RuleError].
 func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, error) {
-	e := &Engine{ruleTimeout: defaultRuleTimeout, parallel: runtime.GOMAXPROCS(0), causes: l.causes()}
+	e := &Engine{ruleTimeout: defaultRuleTimeout, parallel: runtime.GOMAXPROCS(0), causes: l.causes(), customized: l.customized()}
 	for _, option := range options {
 		option(e)
 	}

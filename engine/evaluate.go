@@ -300,7 +300,7 @@ func (ev evaluation) finding(f spokenFinding) Finding {
 			f.Affects = []string{subject.Name}
 		}
 	}
-	if f.Severity == "" {
+	if f.Severity == "" || ev.rule.severitySet {
 		f.Severity = ev.rule.Severity
 	}
 	slices.Sort(f.Affects)

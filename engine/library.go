@@ -20,6 +20,9 @@ type Library struct {
 	seen    map[string]*Rule
 	// custom are the files that are not built in.
 	custom map[string]bool
+	// overridden, disabled and changed are ids of built-in rules that custom ones stand in for, of rules that are left out,
+	// and of rules whose severity was set.
+	overridden, disabled, changed []string
 }
 
 // Load reads the built-in rules.
@@ -43,6 +46,55 @@ func (l *Library) Rules() []*Rule {
 func (l *Library) Rule(id string) (*Rule, bool) {
 	r, ok := l.seen[id]
 	return r, ok
+}
+
+// Disable leaves a rule out. Others that cause it or that it causes stay.
+func (l *Library) Disable(id string) error {
+	rule, ok := l.seen[id]
+	if !ok {
+		return l.noRule(id)
+	}
+	l.rules = slices.DeleteFunc(l.rules, func(r *Rule) bool { return r == rule })
+	delete(l.seen, id)
+	delete(l.modules, rule.File)
+	l.disabled = append(l.disabled, id)
+	return nil
+}
+
+// SetSeverity changes how bad a rule's findings are, whatever the rule itself says of one.
+func (l *Library) SetSeverity(id string, severity Severity) error {
+	rule, ok := l.seen[id]
+	if !ok {
+		return l.noRule(id)
+	}
+	if _, err := ParseSeverity(string(severity)); err != nil {
+		return fmt.Errorf("%s: %w", id, err)
+	}
+	rule.Severity, rule.severitySet = severity, true
+	l.changed = append(l.changed, id)
+	return nil
+}
+
+// customized says how the rules differ from the built-in ones.
+func (l *Library) customized() *Customized {
+	c := &Customized{Overridden: slices.Sorted(slices.Values(l.overridden)), Disabled: slices.Sorted(slices.Values(l.disabled)), Severity: slices.Sorted(slices.Values(l.changed))}
+	for _, rule := range l.Rules() {
+		if rule.Custom {
+			c.Custom = append(c.Custom, rule.ID)
+		}
+	}
+	if len(c.Custom)+len(c.Overridden)+len(c.Disabled)+len(c.Severity) == 0 {
+		return nil
+	}
+	return c
+}
+
+func (l *Library) noRule(id string) error {
+	var ids []string
+	for id := range l.seen {
+		ids = append(ids, id)
+	}
+	return fmt.Errorf("no rule has the id %q%s", id, didYouMean(id, ids))
 }
 
 func (l *Library) add(folder fs.FS, prefix string, custom bool) error {
@@ -87,6 +139,13 @@ func (l *Library) addFile(folder fs.FS, name, file string, custom bool) error {
 	if err != nil {
 		return err
 	}
+	if custom && rule == nil {
+		for name, other := range l.modules {
+			if !l.custom[name] && other.Package.Path.Equal(module.Package.Path) {
+				return &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package %s is the library's, and what it adds would change the built-in rules: give it another name", strings.TrimPrefix(module.Package.Path.String(), "data."))}
+			}
+		}
+	}
 	l.modules[file] = module
 	l.custom[file] = custom
 	if rule == nil {
@@ -98,6 +157,7 @@ func (l *Library) addFile(folder fs.FS, name, file string, custom bool) error {
 			return &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its id %q is that of %s too: give one of them another", rule.ID, other.File)}
 		}
 		rule.Overrides = true
+		l.overridden = append(l.overridden, rule.ID)
 		delete(l.modules, other.File)
 		l.rules = slices.DeleteFunc(l.rules, func(r *Rule) bool { return r == other })
 	}

@@ -68,7 +68,9 @@ type Rule struct {
 	Custom    bool `json:"custom"`
 	Overrides bool `json:"overrides,omitempty"`
 
-	module *ast.Module
+	// severitySet: the severity is the user's, not the rule's.
+	severitySet bool
+	module      *ast.Module
 }
 
 // RuleError is a rule that cannot be loaded or compiled.

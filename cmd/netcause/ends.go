@@ -12,21 +12,21 @@ To:    svc/NAMESPACE/NAME:PORT  pod/NAMESPACE/NAME:PORT  node/NAME:PORT  ip/ADDR
        NAME:PORT, a name that the sender resolves by the cluster's DNS: web.default, db-0.db.shop.svc.cluster.local
 A port of a Service or Pod may be its name; a Service of one port needs none.`
 
-// path is a packet's two ends and what it is: the flags of the commands that follow one.
-type path struct {
+// ends is a packet's two ends and what it is: the flags of the commands that follow one.
+type ends struct {
 	from, to, via, protocol string
 	size                    int
 }
 
-func (p *path) flags(cmd *cobra.Command) {
+func (e *ends) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&p.from, "from", "", "`WHERE` the packet begins")
-	f.StringVar(&p.to, "to", "", "`WHERE` it is sent")
-	f.StringVar(&p.via, "via", "", "`NODE` that a packet from outside arrives at")
-	f.StringVar(&p.protocol, "proto", "", "`PROTOCOL`: tcp, udp, icmp or sctp; default: the port's, else tcp")
-	f.IntVar(&p.size, "size", 0, "length of the packet in `BYTES`; default: one that fits everywhere")
+	f.StringVar(&e.from, "from", "", "`WHERE` the packet begins")
+	f.StringVar(&e.to, "to", "", "`WHERE` it is sent")
+	f.StringVar(&e.via, "via", "", "`NODE` that a packet from outside arrives at")
+	f.StringVar(&e.protocol, "proto", "", "`PROTOCOL`: tcp, udp, icmp or sctp; default: the port's, else tcp")
+	f.IntVar(&e.size, "size", 0, "length of the packet in `BYTES`; default: one that fits everywhere")
 }
 
-func (p *path) question() question.Question {
-	return question.Question{From: p.from, To: p.to, Via: p.via, Protocol: p.protocol, Size: p.size}
+func (e *ends) question() question.Question {
+	return question.Question{From: e.from, To: e.to, Via: e.via, Protocol: e.protocol, Size: e.size}
 }

@@ -26,6 +26,7 @@ It changes nothing: not on a node, not in the cluster. Fixes are printed, never 
 		newCollectCommand(),
 		newAnalyzeCommand(),
 		newTraceCommand(),
+		newFactsCommand(),
 		newRulesCommand(),
 		newRBACCommand(),
 		newVersionCommand(),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -24,24 +23,20 @@ func newRulesCommand() *cobra.Command {
 }
 
 type ruleListing struct {
-	folders []string
-	output  string
+	rules  ruleSources
+	output string
 }
 
 func (l *ruleListing) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&l.folders, "rules", nil, "`DIR` with rules of your own (repeatable)")
+	l.rules.flags(cmd)
 	cmd.Flags().StringVarP(&l.output, "output", "o", "text", "`FORMAT`: text or json")
-	_ = cmd.MarkFlagDirname("rules")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (l *ruleListing) print(w io.Writer, value any, text func() error) error {
 	switch l.output {
 	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(value)
+		return writeJSON(w, value)
 	case "text":
 		return text()
 	}
@@ -55,7 +50,7 @@ func newRulesListCommand() *cobra.Command {
 		Short: "List all rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			library, err := loadRules(listing.folders)
+			library, err := listing.rules.load()
 			if err != nil {
 				return err
 			}
@@ -81,7 +76,7 @@ func newRulesShowCommand() *cobra.Command {
 		Short: "Show one rule: what it finds, what it needs, what follows from it",
 		Args:  cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			library, err := loadRules(nil)
+			library, err := listing.rules.load()
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -92,7 +87,7 @@ func newRulesShowCommand() *cobra.Command {
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := loadRules(listing.folders)
+			library, err := listing.rules.load()
 			if err != nil {
 				return err
 			}

@@ -24,7 +24,10 @@ func TestScript(t *testing.T) {
 			env.Setenv("KUBECONFIG", "")
 			cases, err := filepath.Abs("../../cases")
 			env.Setenv("CASES", cases)
-			return err
+			if err != nil {
+				return err
+			}
+			return os.Symlink(cases, filepath.Join(env.WorkDir, "cases"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,

@@ -18,7 +18,7 @@ import (
 func newTraceCommand() *cobra.Command {
 	var (
 		scope  scope
-		path   path
+		ends   ends
 		output string
 		all    bool
 	)
@@ -51,7 +51,7 @@ Exit status: 0 delivered; 1 dropped, rejected, looped or too-big; 2 it could not
 				return err
 			}
 			model := datapath.New(snapshot)
-			asked, err := question.Ask(snapshot, model, path.question())
+			asked, err := question.Ask(snapshot, model, ends.question())
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ Exit status: 0 delivered; 1 dropped, rejected, looped or too-big; 2 it could not
 	}
 	scope.flags(cmd)
 	f := cmd.Flags()
-	path.flags(cmd)
+	ends.flags(cmd)
 	f.BoolVar(&all, "all", false, "show every way (every endpoint), not only the one that decides")
 	f.StringVarP(&output, "output", "o", "text", "`FORMAT`: text or json")
 	_ = cmd.MarkFlagRequired("from")

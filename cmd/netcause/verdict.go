@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,6 @@ import (
 	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/report"
-	"github.com/netcause/netcause/rules"
 )
 
 // maxWidth is the widest text, in columns, that is still read at a glance.
@@ -29,13 +27,13 @@ const maxWidth = 100
 // verdict is how to judge a snapshot and print what comes of it: the flags that diagnose and analyze share.
 type verdict struct {
 	symptoms  []string
-	rules     []string
+	rules     ruleSources
 	output    string
 	failLevel string
 	strict    bool
 	ruledOut  bool
-	// path is whose way is to be explained; none where it is empty.
-	path path
+	// ends are those of the packet whose way is to be explained; none where it is empty.
+	ends ends
 	// ask: the text ends with what to ask for where something was not examined.
 	ask bool
 }
@@ -43,14 +41,13 @@ type verdict struct {
 func (v *verdict) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&v.symptoms, "symptom", nil, "`ID` of what is seen, for example dns-failure; what explains it comes first (repeatable)")
-	f.StringArrayVar(&v.rules, "rules", nil, "`DIR` with rules of your own (repeatable)")
 	f.StringVarP(&v.output, "output", "o", "text", "`FORMAT`: text or json")
 	f.StringVar(&v.failLevel, "fail-level", "warning", "exit with 1 from this `SEVERITY` on: info, warning or critical")
 	f.BoolVar(&v.strict, "strict", false, "exit with 2 where a rule could not be examined")
-	v.path.flags(cmd)
+	v.ends.flags(cmd)
 	cmd.MarkFlagsRequiredTogether("from", "to")
 	f.BoolVar(&v.ruledOut, "ruled-out", false, "list everything that was ruled out, not only what looks like the fault")
-	_ = cmd.MarkFlagDirname("rules")
+	v.rules.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("symptom", cobra.FixedCompletions(symptomIDs(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("fail-level", cobra.FixedCompletions([]string{"info", "warning", "critical"}, cobra.ShellCompDirectiveNoFileComp))
@@ -66,7 +63,7 @@ func (v *verdict) check() error {
 	if _, err := engine.ParseSeverity(v.failLevel); err != nil {
 		return fmt.Errorf("--fail-level: %w", err)
 	}
-	if p := v.path; p.from == "" && (p.via != "" || p.protocol != "" || p.size != 0) {
+	if p := v.ends; p.from == "" && (p.via != "" || p.protocol != "" || p.size != 0) {
 		return errors.New("--via, --proto and --size are of a packet: say whose with --from and --to")
 	}
 	for _, id := range v.symptoms {
@@ -83,7 +80,7 @@ func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.
 	if err := v.check(); err != nil {
 		return err
 	}
-	library, err := loadRules(v.rules)
+	library, err := v.rules.load()
 	if err != nil {
 		return err
 	}
@@ -109,10 +106,10 @@ func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.
 		}
 	}
 	var diagnosis *engine.Diagnosis
-	if v.path.from == "" {
+	if v.ends.from == "" {
 		diagnosis, err = compiled.Diagnose(ctx, snapshot)
 	} else {
-		diagnosis, err = compiled.DiagnosePath(ctx, snapshot, v.path.question())
+		diagnosis, err = compiled.DiagnosePath(ctx, snapshot, v.ends.question())
 	}
 	if err != nil {
 		return err
@@ -158,25 +155,4 @@ func (v *verdict) status(d *engine.Diagnosis) error {
 		return &statusError{status: exitNotDone}
 	}
 	return nil
-}
-
-// loadRules reads the built-in rules and those of the folders.
-func loadRules(folders []string) (*engine.Library, error) {
-	library, err := engine.Load(rules.FS)
-	if err != nil {
-		return nil, err
-	}
-	for _, folder := range folders {
-		info, err := os.Stat(folder)
-		if err != nil {
-			return nil, fmt.Errorf("--rules: %w", err)
-		}
-		if !info.IsDir() {
-			return nil, fmt.Errorf("--rules %s: it is no folder", folder)
-		}
-		if err := library.AddCustom(os.DirFS(folder), filepath.Clean(folder)); err != nil {
-			return nil, err
-		}
-	}
-	return library, nil
 }

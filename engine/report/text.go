@@ -199,11 +199,33 @@ func (t *text) read() {
 		t.hang("", line)
 	}
 	t.bundles()
+	t.customized()
 	if n := len(s.NodesNotCollected); n > 0 {
 		t.hang("NOT COLLECTED  ", fmt.Sprintf("%s: only %s; a fault on %s does not show here",
 			enumerate(s.NodesNotCollected, 8), nodeObjects(n), itOrThem(n)))
 	}
 	t.problems()
+}
+
+// customized says how the rules differ from the built-in ones: who reads another's report has to know.
+func (t *text) customized() {
+	c := t.d.Customized
+	if c == nil {
+		return
+	}
+	var parts []string
+	for _, part := range []struct {
+		of  string
+		ids []string
+	}{
+		{"custom", c.Custom}, {"instead of the built-in rule", c.Overridden},
+		{"disabled", c.Disabled}, {"severity changed", c.Severity},
+	} {
+		if len(part.ids) > 0 {
+			parts = append(parts, part.of+" "+enumerate(part.ids, 8))
+		}
+	}
+	t.hang("RULES  ", strings.Join(parts, "; "))
 }
 
 // foundCount says what was found. Faults alike on several subjects count once, as they are written.
