@@ -12,21 +12,15 @@ import (
 // check compiles the library and checks what its rules ask of input: with OPA's type checker, by the schema of each rule's
 // scope, and what custom rules and helpers ask also through the functions that they call. The built-in rules are checked so by their tests.
 func (l *Library) check() (*ast.Compiler, error) {
-	in, err := inputs()
-	if err != nil {
-		return nil, err
-	}
-	schemas, err := schemaSet(in)
-	if err != nil {
-		return nil, err
-	}
 	for _, rule := range l.rules {
 		if err := declareSchema(rule); err != nil {
 			return nil, err
 		}
 	}
-	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).
-		WithSchemas(schemas).WithUseTypeCheckAnnotations(true)
+	compiler, err := newCompiler()
+	if err != nil {
+		return nil, err
+	}
 	compiler.Compile(l.modules)
 	outcome, err := l.checkCustom(compiler)
 	switch {
@@ -38,6 +32,20 @@ func (l *Library) check() (*ast.Compiler, error) {
 		return nil, outcome
 	}
 	return compiler, nil
+}
+
+// newCompiler is a compiler that knows the schemas and what rules may use.
+func newCompiler() (*ast.Compiler, error) {
+	in, err := inputs()
+	if err != nil {
+		return nil, err
+	}
+	schemas, err := schemaSet(in)
+	if err != nil {
+		return nil, err
+	}
+	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).
+		WithSchemas(schemas).WithUseTypeCheckAnnotations(true), nil
 }
 
 // checkCustom looks through what compiled of the custom rules; where little did, it finds little, and OPA's errors stand.

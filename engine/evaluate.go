@@ -48,20 +48,7 @@ func (e *Engine) diagnose(ctx context.Context, in *incident) (*Diagnosis, error)
 
 	var evaluations []evaluation
 	for _, rule := range e.rules {
-		if rule.Scope == ScopeCluster {
-			evaluations = append(evaluations, evaluation{rule, nil})
-			continue
-		}
-		judged := false
-		for _, node := range in.nodes {
-			if node.node != nil || rule.judgesObjectsAlone(in) {
-				evaluations = append(evaluations, evaluation{rule, node})
-				judged = true
-			}
-		}
-		if !judged {
-			evaluations = append(evaluations, evaluation{rule, nil})
-		}
+		evaluations = append(evaluations, in.evaluations(rule)...)
 	}
 	outcomes := make([]outcome, len(evaluations))
 	group, ctx := errgroup.WithContext(ctx)
@@ -77,6 +64,23 @@ func (e *Engine) diagnose(ctx context.Context, in *incident) (*Diagnosis, error)
 		return nil, err
 	}
 	return e.argue(in, evaluations, outcomes), nil
+}
+
+// evaluations are those of one rule: of each node that it can judge, or of the cluster.
+func (in *incident) evaluations(rule *compiledRule) []evaluation {
+	if rule.Scope == ScopeCluster {
+		return []evaluation{{rule, nil}}
+	}
+	var list []evaluation
+	for _, node := range in.nodes {
+		if node.node != nil || rule.judgesObjectsAlone(in) {
+			list = append(list, evaluation{rule, node})
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, evaluation{rule, nil})
+	}
+	return list
 }
 
 // judgesObjectsAlone says whether the rule can judge a Node of which only the cluster's object is known: all that it

@@ -40,7 +40,7 @@ var wordings = []struct {
 	{regexp.MustCompile(`^unexpected eof token`), "the text ends within a rule: a bracket that is opened above is not closed"},
 	{regexp.MustCompile(`^illegal token`), "a character that Rego does not know: texts stand in \"…\" or `…`, not in '…'"},
 	{regexp.MustCompile(`^unexpected and token|hint: .import future\.keywords\.and`), "Rego has no `and`: write each condition in a line of its own, they all must hold"},
-	{regexp.MustCompile("hint: .import future\\.keywords\\.or|^unexpected or token"), "Rego has no `or`: write `x in {1, 2}`, or a second rule of the same name"},
+	{regexp.MustCompile(`hint: .import future\.keywords\.or|^unexpected or token`), "Rego has no `or`: write `x in {1, 2}`, or a second rule of the same name"},
 	{regexp.MustCompile(`^unexpected if keyword`), "an `if` within a body: write the condition in a line of its own, or make a rule of it"},
 	{regexp.MustCompile(`^unexpected (.+) token: expected \\n or ; or }`), "a condition ends before this $1: is there a bracket too many or too few, or two conditions in one line? (Rego goes through a list with `some x in …`)"},
 	{regexp.MustCompile(`^rule (\S+) is recursive`), "$1 asks for itself, which Rego does not do: for ways through a graph there are graph.reachable and walk"},
@@ -60,6 +60,9 @@ func errorRank(e *ast.Error) int {
 	}
 	return 2
 }
+
+// NewRuleError makes what OPA says of a file a [RuleError].
+func NewRuleError(file string, err error) error { return ruleError(file, err) }
 
 // ruleError makes the most telling of OPA's errors a RuleError with its place and what to write; library are the functions that
 // could be meant.

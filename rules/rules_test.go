@@ -1,7 +1,6 @@
 package rules_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -13,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
-	"github.com/open-policy-agent/opa/v1/tester"
 
 	"github.com/netcause/netcause/engine"
 	"github.com/netcause/netcause/engine/lint"
+	"github.com/netcause/netcause/engine/ruletest"
 	"github.com/netcause/netcause/rules"
 )
 
@@ -41,19 +40,6 @@ func parserOptions() ast.ParserOptions {
 	return ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: engine.Capabilities()}
 }
 
-func modules(t *testing.T) map[string]*ast.Module {
-	t.Helper()
-	parsed := map[string]*ast.Module{}
-	for path, text := range sources(t) {
-		module, err := ast.ParseModuleWithOpts(path, string(text), parserOptions())
-		if err != nil {
-			t.Fatalf("parse: %v", err)
-		}
-		parsed[path] = module
-	}
-	return parsed
-}
-
 func library(t *testing.T) *engine.Library {
 	t.Helper()
 	l, err := engine.Load(rules.FS)
@@ -63,36 +49,29 @@ func library(t *testing.T) *engine.Library {
 	return l
 }
 
+func tests(t *testing.T) map[string]*ast.Module {
+	t.Helper()
+	modules, err := ruletest.Tests([]ruletest.Folder{{Files: rules.FS}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return modules
+}
+
 func TestRego(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	runner := tester.NewRunner().
-		SetCompiler(ast.NewCompiler().WithCapabilities(engine.Capabilities()).WithStrict(true).WithEnablePrintStatements(true)).
-		SetModules(modules(t)).
-		AddCustomBuiltins(engine.TesterBuiltins()).
-		RaiseBuiltinErrors(true).
-		CapturePrintOutput(true)
-	results, err := runner.RunTests(ctx, nil)
+	results, err := ruletest.Run(t.Context(), library(t), tests(t), ruletest.Options{})
 	if err != nil {
 		t.Fatalf("compile the library with its tests: %v", err)
 	}
-	ran := 0
-	for result := range results {
-		ran++
-		name := strings.TrimPrefix(strings.TrimPrefix(result.Package, "data.netcause."), "rules.") + "." + result.Name
-		t.Run(name, func(t *testing.T) {
+	for _, result := range results.Tests {
+		t.Run(strings.TrimPrefix(result.Package, "netcause.rules.")+"."+result.Name, func(t *testing.T) {
 			switch {
-			case result.Error != nil:
-				t.Errorf("%s: %v", result.Location, result.Error)
-			case result.Skip:
-				t.Errorf("%s: skipped: a test named todo_ tests nothing", result.Location)
-			case result.Fail:
-				t.Errorf("%s: it is not true\n%s", result.Location, result.Output)
+			case result.Problem != "":
+				t.Errorf("%s:%d: %s\n%s", result.File, result.Row, result.Problem, result.Output)
+			case result.Skipped:
+				t.Errorf("%s:%d: skipped: a test named todo_ tests nothing", result.File, result.Row)
 			}
 		})
-	}
-	if ran == 0 {
-		t.Error("no Rego test ran")
 	}
 }
 
@@ -111,19 +90,11 @@ func TestLint(t *testing.T) {
 		}
 		return
 	}
-	tests := map[string][]string{} // package of a rule -> names of its tests
-	for _, module := range modules(t) {
-		if tested, isTest := strings.CutSuffix(strings.TrimPrefix(module.Package.Path.String(), "data."), "_test"); isTest {
-			for _, rule := range module.Rules {
-				tests[tested] = append(tests[tested], string(rule.Head.Name))
-			}
-		}
-	}
 	var ids []string
 	for _, review := range reviews {
 		ids = append(ids, review.ID)
 	}
-	remarks, err := lint.Rules(t.Context(), reviews, ids, tests)
+	remarks, err := lint.Rules(t.Context(), reviews, ids, ruletest.Names(tests(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

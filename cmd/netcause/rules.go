@@ -14,11 +14,12 @@ import (
 func newRulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
-		Short: "Show the rules: what netcause knows",
+		Short: "Show, write, test and check rules",
 		Args:  cobra.NoArgs,
 		RunE:  showHelp,
 	}
-	cmd.AddCommand(newRulesListCommand(), newRulesShowCommand())
+	cmd.AddCommand(newRulesListCommand(), newRulesShowCommand(), newRulesFunctionsCommand(), newRulesTestCommand(),
+		newRulesLintCommand(), newRulesFmtCommand())
 	return cmd
 }
 

@@ -218,8 +218,10 @@ func (t *text) customized() {
 		of  string
 		ids []string
 	}{
-		{"custom", c.Custom}, {"instead of the built-in rule", c.Overridden},
-		{"disabled", c.Disabled}, {"severity changed", c.Severity},
+		{"custom", c.Custom},
+		{"instead of the built-in rule", c.Overridden},
+		{"disabled", c.Disabled},
+		{"severity changed", c.Severity},
 	} {
 		if len(part.ids) > 0 {
 			parts = append(parts, part.of+" "+enumerate(part.ids, 8))
