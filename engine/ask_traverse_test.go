@@ -35,6 +35,11 @@ func TestAskTraverse(t *testing.T) {
 		Backend: "iptables-nf_tables", Family: "ip", Table: "filter", Chain: "DOCKER-USER", Rule: "-A DOCKER-USER -s 10.244.9.0/24 -j DROP",
 		Source: source + ", line 6", Packets: count(7), Owners: []string{"Docker"}, Way: []string{"FORWARD", "DOCKER-USER"},
 	}
+	unmodelled := &deciderAnswer{
+		Backend: "iptables-nf_tables", Family: "ip", Table: "filter", Chain: "INPUT",
+		Rule:   "-A INPUT -p udp -m udp --dport 8472 -m string --string x --algo bm -j DROP",
+		Source: "iptables-nft-save -c, line 8", Packets: count(0), Owners: []string{"Docker"}, Way: []string{"INPUT"},
+	}
 	packet := func(src, iif string) map[string]any {
 		return map[string]any{"src": src, "dst": "10.244.2.2", "proto": "tcp", "dport": 80, "iif": iif, "oif": "flannel.1", "ctstate": "NEW"}
 	}
@@ -63,7 +68,7 @@ func TestAskTraverse(t *testing.T) {
 		},
 		{
 			"a match that is not modelled", whole, "input", tunnel,
-			traverseAnswer{Verdict: "unknown", Unread: []string{}, Detail: "rule of chain INPUT is not modelled"},
+			traverseAnswer{Verdict: "unknown", Unread: []string{}, Detail: "it is dropped where `-m string", Rule: unmodelled},
 		},
 		{
 			"nothing was read", facts.NetNS{}, "input", tunnel,

@@ -87,6 +87,7 @@ func resources() []kubernetesResource {
 		{"networkpolicies", "NetworkPolicy", "networkpolicies", true, decoder(func(v *facts.NetworkPolicy, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"daemonsets", "DaemonSet", "daemonsets", true, decoder(func(v *facts.DaemonSet, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"deployments", "Deployment", "deployments", true, decoder(func(v *facts.Deployment, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"statefulsets", "StatefulSet", "statefulsets", true, decoder(func(v *facts.StatefulSet, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"priorityclasses", "PriorityClass", "priorityclasses", false, decoder(func(v *facts.PriorityClass, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"configmaps", "ConfigMap", "configmaps", true, decoder(func(v *facts.ConfigMap, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"events", "Event", "events", true, decoder(func(v *facts.Event, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
@@ -138,7 +139,7 @@ func (o *objects) resourceAt(d document) *kindObjects {
 }
 
 var shortNames = map[string]string{
-	"po": "pods", "svc": "services", "no": "nodes", "ds": "daemonsets", "deploy": "deployments", "netpol": "networkpolicies", "cm": "configmaps",
+	"po": "pods", "svc": "services", "no": "nodes", "ds": "daemonsets", "deploy": "deployments", "sts": "statefulsets", "netpol": "networkpolicies", "cm": "configmaps",
 	"ns": "namespaces", "pc": "priorityclasses", "ev": "events", "eps": "endpointslices",
 }
 
@@ -452,6 +453,7 @@ func (o *objects) cluster() *facts.Cluster {
 	o.group(&c.NetworkPolicies.Meta, "networkpolicies", func(v any) { c.NetworkPolicies.Value = append(c.NetworkPolicies.Value, v.(facts.NetworkPolicy)) })
 	o.group(&c.DaemonSets.Meta, "daemonsets", func(v any) { c.DaemonSets.Value = append(c.DaemonSets.Value, v.(facts.DaemonSet)) })
 	o.group(&c.Deployments.Meta, "deployments", func(v any) { c.Deployments.Value = append(c.Deployments.Value, v.(facts.Deployment)) })
+	o.group(&c.StatefulSets.Meta, "statefulsets", func(v any) { c.StatefulSets.Value = append(c.StatefulSets.Value, v.(facts.StatefulSet)) })
 	o.group(&c.PriorityClasses.Meta, "priorityclasses", func(v any) { c.PriorityClasses.Value = append(c.PriorityClasses.Value, v.(facts.PriorityClass)) })
 	o.group(&c.ConfigMaps.Meta, "configmaps", func(v any) { c.ConfigMaps.Value = append(c.ConfigMaps.Value, v.(facts.ConfigMap)) })
 	o.group(&c.Events.Meta, "events", func(v any) { c.Events.Value = append(c.Events.Value, v.(facts.Event)) })

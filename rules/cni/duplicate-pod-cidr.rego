@@ -14,6 +14,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [cluster.nodes]
+#   optional: [cluster.configmaps, cluster.daemonsets]
 #   explains: [network-unreachable, intermittent-loss]
 #   causes: [pod-network-route-missing]
 package netcause.rules.cni.duplicate_pod_cidr

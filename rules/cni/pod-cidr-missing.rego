@@ -16,6 +16,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [cluster.nodes]
+#   optional: [cluster.configmaps, cluster.daemonsets]
 #   explains: [pod-not-networked]
 #   causes: []
 package netcause.rules.cni.pod_cidr_missing
@@ -32,7 +33,7 @@ finding contains f if {
 		"message": sprintf("%s %s no podCIDR: %s.", [text.names(_names), _have, _why]),
 		"evidence": array.flatten([
 			[fact | some missing in text.few(_faults); some fact in _evidence(missing)],
-			[_user | _user],
+			_users,
 			[_capacity_fact | _capacity_fact],
 		]),
 		"fix": _fix,
@@ -64,9 +65,8 @@ unexamined contains {"group": "cluster.daemonsets", "reason": reason} if {
 
 _answer := netcause.pod_cidrs()
 
-default _user := false
-
-_user := pod_cidr.user(input.cluster)
+# _users is the fact that shows who takes Pods' addresses from podCIDRs; none where nothing does.
+_users := [fact | fact := pod_cidr.user(input.cluster)]
 
 _faults := [missing | some missing in _answer.missing; _is_fault(missing)]
 
@@ -83,7 +83,7 @@ _is_fault(missing) if {
 }
 
 _is_fault(missing) if {
-	_user
+	count(_users) > 0
 	missing.seconds > 60
 	not missing.networked
 }
@@ -96,7 +96,7 @@ _does_without(missing) if {
 
 _does_without(missing) if {
 	missing.ready
-	not _user
+	count(_users) == 0
 }
 
 _names := [missing.node | some missing in _faults]

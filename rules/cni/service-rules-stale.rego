@@ -14,6 +14,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [cluster.services]
+#   optional: [cluster.configmaps, cluster.daemonsets, cluster.nodes, cluster.pods, processes]
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables], [ipvs]]
 #   explains: [service-unreachable, intermittent-loss]
 #   causes: []
