@@ -193,66 +193,106 @@ func nftRules(text string) func(*facts.NetNS) {
 	}
 }
 
-// recordedModels are the models to trace in, by name, each warm.
-func recordedModels(b testing.TB) (models map[string]*datapath.Model, ips map[int]netip.Addr) {
+// recordedModel is a model of the first count recorded Services by iptables, or of all by nftables where count is 0, and the
+// Services' addresses.
+func recordedModel(t testing.TB, count int) (*datapath.Model, map[int]netip.Addr) {
+	t.Helper()
 	save, err := recordedRules()
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
+	}
+	if count > 0 && count < recordedServices {
+		return datapath.New(recordedCluster(legacyRules(onlyServices(save, count)))), recordedClusterIPs(save)
+	}
+	if count > 0 {
+		return datapath.New(recordedCluster(legacyRules(save))), recordedClusterIPs(save)
 	}
 	nft, err := recordedNFT()
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	models = map[string]*datapath.Model{
-		"iptables/100":   datapath.New(recordedCluster(legacyRules(onlyServices(save, 100)))),
-		"iptables/10000": datapath.New(recordedCluster(legacyRules(save))),
-		"nftables/10000": datapath.New(recordedCluster(nftRules(nft))),
-	}
-	return models, recordedClusterIPs(save)
+	return datapath.New(recordedCluster(nftRules(nft))), recordedClusterIPs(save)
 }
 
 var fromRecordedPod = datapath.Sender{Node: "n1", Namespace: "pod0"}
 
-func traceService(t testing.TB, m *datapath.Model, ip netip.Addr, want datapath.Verdict, ways int) {
+func walkService(t testing.TB, m *datapath.Model, ip netip.Addr, want datapath.Verdict, ways int) *datapath.Walk {
 	t.Helper()
-	got := m.Trace(fromRecordedPod, datapath.Packet{Dst: ip, Dport: 80, Proto: "tcp"})
-	if got.Verdict != want || len(got.Branches) != ways {
-		t.Fatalf("%s: %s, %d ways\n%s", ip, got.Verdict, len(got.Branches), show(got.Branches, ""))
+	got := m.Walk(fromRecordedPod, datapath.Packet{Dst: ip, Dport: 80, Proto: "tcp"})
+	if got.Verdict() != want || got.Ways() != ways {
+		t.Fatalf("%s: %s, %d ways\n%s", ip, got.Verdict(), got.Ways(), show(got.Trace().Branches, ""))
 	}
+	return got
 }
 
 // BenchmarkTraceService is one trace of a ClusterIP's packet from a Pod by all three endpoints on another node and back, in
-// a model that has parsed its listings.
+// a model that has parsed its listings: "walk" finds the verdict, "trace" writes all of its steps out besides.
 func BenchmarkTraceService(b *testing.B) {
-	models, ips := recordedModels(b)
-	for _, name := range []string{"iptables/100", "iptables/10000", "nftables/10000"} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			defer reportCPU(b)()
-			i := 0
-			for b.Loop() {
-				if i = (i + 7) % 100; i%50 == 0 {
-					i++
+	for _, x := range []struct {
+		name  string
+		count int
+	}{{"iptables/100", 100}, {"iptables/10000", recordedServices}, {"nftables/10000", 0}} {
+		m, ips := recordedModel(b, x.count)
+		for i := range 100 {
+			m.Walk(fromRecordedPod, datapath.Packet{Dst: ips[i], Dport: 80, Proto: "tcp"})
+		}
+		for _, written := range []bool{false, true} {
+			b.Run(x.name+map[bool]string{false: "/walk", true: "/trace"}[written], func(b *testing.B) {
+				b.ReportAllocs()
+				defer reportCPU(b)()
+				i := 0
+				for b.Loop() {
+					if i = (i + 7) % 100; i%50 == 0 {
+						i++
+					}
+					if w := walkService(b, m, ips[i], datapath.Delivered, 3); written {
+						w.Trace()
+					}
 				}
-				traceService(b, models[name], ips[i], datapath.Delivered, 3)
-			}
-		})
+			})
+		}
 	}
 }
 
-// BenchmarkTraceAllServices traces all of the 10,000 recorded Services from one node.
+// walkAll traces the recorded Services from one Pod, or each of a stride: every fiftieth has no endpoints.
+func walkAll(t testing.TB, m *datapath.Model, ips map[int]netip.Addr, stride int) {
+	t.Helper()
+	for i := 0; i < recordedServices; i += stride {
+		if i%50 == 0 {
+			walkService(t, m, ips[i], datapath.Rejected, 1)
+			continue
+		}
+		walkService(t, m, ips[i], datapath.Delivered, 3)
+	}
+}
+
+// BenchmarkTraceAllServices traces all of the 10,000 recorded Services from one node: by 29,400 ways and back.
 func BenchmarkTraceAllServices(b *testing.B) {
-	models, ips := recordedModels(b)
-	m := models["iptables/10000"]
+	m, ips := recordedModel(b, recordedServices)
+	walkAll(b, m, ips, 1)
 	defer reportCPU(b)()
 	for b.Loop() {
-		for i := range recordedServices {
-			if i%50 == 0 {
-				traceService(b, m, ips[i], datapath.Rejected, 1)
-				continue
-			}
-			traceService(b, m, ips[i], datapath.Delivered, 3)
-		}
+		walkAll(b, m, ips, 1)
+	}
+}
+
+// TestTraceServices is that Services come to their endpoints and back by both of kube-proxy's modes, and that one takes as
+// much work among 10,000 Services as among 100. BenchmarkTraceAllServices has all of them.
+func TestTraceServices(t *testing.T) {
+	few, ips := recordedModel(t, 100)
+	many, _ := recordedModel(t, recordedServices)
+	nft, _ := recordedModel(t, 0)
+	walkAll(t, many, ips, 7)
+	for i := 1; i < recordedServices; i += 50 {
+		walkService(t, nft, ips[i], datapath.Delivered, 3)
+	}
+	work := func(m *datapath.Model) float64 {
+		return testing.AllocsPerRun(20, func() { walkService(t, m, ips[77], datapath.Delivered, 3) })
+	}
+	a, b := work(few), work(many)
+	t.Logf("allocations of one walk: %.0f among 100 Services, %.0f among %d", a, b, recordedServices)
+	if b > a*1.05 || a > 1500 {
+		t.Errorf("a walk takes %.0f allocations among 100 Services and %.0f among %d", a, b, recordedServices)
 	}
 }
 

@@ -44,8 +44,7 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		}
 		return s.end(Dropped)
 	}
-	s = s.step(ns, StageBridge, fmt.Sprintf("%s forwards it to port %s", br.Ifname, out.Ifname))
-	s.last().Source = source
+	s = s.say(ns, StageBridge, func() (string, facts.Source) { return br.Ifname + " forwards it to port " + out.Ifname, source })
 	from := in
 	if in == nil {
 		from = br
@@ -57,7 +56,7 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		return w.port(s, ns, out, mac, nexthop)
 	}
 	if text := blocked(in, out); text != "" {
-		s.last().Text = text
+		s.last().say, s.last().Text, s.last().Source = nil, text, source
 		return s.end(Dropped)
 	}
 	return w.bridged(s, ns, br, in, out, func(s state) []Branch { return w.port(s, ns, out, mac, nexthop) })
@@ -85,45 +84,42 @@ func (w *walker) port(s state, ns *Namespace, out *facts.Link, mac string, nexth
 // unknown address is flooded.
 func (w *walker) bridgePort(ns *Namespace, br, in *facts.Link, mac string, nexthop netip.Addr) (*facts.Link, facts.Source) {
 	if mac != "" {
-		for i := range ns.facts.FDB.Value {
-			e := &ns.facts.FDB.Value[i]
-			if p := ns.links[e.Dev]; e.MAC == mac && p != nil && p.Master == br.Ifname && !slices.Contains(e.Flags, "self") && p.Address != mac {
+		for _, e := range ns.fdb[fdbKey{"", mac}] {
+			if p := ns.links[e.Dev]; p != nil && p.Master == br.Ifname && !slices.Contains(e.Flags, "self") && p.Address != mac {
 				return p, e.Source
 			}
 		}
 	}
-	var outside *facts.Link
-	for i := range ns.facts.Links.Value {
-		p := &ns.facts.Links.Value[i]
-		if p.Master != br.Ifname {
-			continue
-		}
-		at, ok := w.model.peer(ns, p)
-		switch {
-		case p.Kind == "veth" && ok:
-			l := at.ns.links[at.dev]
-			if mac != "" && l.Address == mac || mac == "" && at.ns.isLocal(nexthop) {
-				return p, p.Source
+	at := w.model.byMAC[mac]
+	if mac == "" {
+		at = w.model.byAddress[nexthop]
+	}
+	for _, end := range at {
+		for i := range end.ns.facts.Links.Value {
+			far := &end.ns.facts.Links.Value[i]
+			if mac != "" && far.Ifname != end.dev {
+				continue
 			}
-		case p != in && outside == nil:
-			if found, _ := w.model.onSegment(ns, nexthop, mac); len(found) > 0 {
-				outside = p
+			if near, ok := w.model.peers[place{end.ns, far.Ifname}]; ok && near.ns == ns && ns.links[near.dev].Master == br.Ifname {
+				return ns.links[near.dev], ns.links[near.dev].Source
 			}
 		}
 	}
-	if outside == nil {
+	if found, _ := w.model.onSegment(ns, nexthop, mac); len(found) == 0 {
 		return nil, ""
 	}
-	return outside, outside.Source
+	for _, p := range ns.ports[br.Ifname] {
+		if _, ok := w.model.peer(ns, p); p != in && !(p.Kind == "veth" && ok) {
+			return p, p.Source
+		}
+	}
+	return nil, ""
 }
 
 // unreadPort is whether the bridge has a port of which the other end is no fact.
 func (w *walker) unreadPort(ns *Namespace, br, in *facts.Link) bool {
-	return slices.ContainsFunc(ns.facts.Links.Value, func(p facts.Link) bool {
-		if p.Master != br.Ifname || in != nil && p.Ifname == in.Ifname {
-			return false
-		}
-		_, ok := w.model.peer(ns, &p)
-		return !ok
+	return slices.ContainsFunc(ns.ports[br.Ifname], func(p *facts.Link) bool {
+		_, ok := w.model.peer(ns, p)
+		return p != in && !ok
 	})
 }

@@ -3,6 +3,7 @@ package datapath
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -18,9 +19,20 @@ type visit struct {
 	prev    *visit
 }
 
+// longWay is how many devices a packet comes in by before it is looked at whether it comes back: few ways are as long, and
+// the first round of a circle is found all the same.
+const longWay = 12
+
 // again ends the way of a packet that comes back to where it was with nothing changed but its TTL: it goes the same way
 // until that has run out, and a frame between bridges for ever.
 func (s state) again(v visit) (state, []Branch) {
+	if s.devices++; s.devices <= longWay {
+		return s, nil
+	}
+	return s.back(v)
+}
+
+func (s state) back(v visit) (state, []Branch) {
 	v.pkt, v.steps, v.prev = s.pkt, s.steps, s.visits
 	v.pkt.TTL = 0
 	for o := s.visits; o != nil; o = o.prev {
@@ -32,20 +44,25 @@ func (s state) again(v visit) (state, []Branch) {
 	return s, nil
 }
 
-// looped names the circle: the places since a step, and in Circle what led on at each.
+// looped cuts the way after the first round of the circle whose last round began at since, and names it: the places, and
+// in Circle what led on at each.
 func (s state) looped(at place, since *stepNode) []Branch {
-	var circle, places []string
-	from := 0
-	if since != nil {
-		from = since.n
+	var nodes []*stepNode
+	for n := s.steps; n != nil; n = n.prev {
+		nodes = append(nodes, n)
 	}
-	for _, step := range s.steps.steps()[from:] {
-		if step.Stage == StageRoute || step.Stage == StageBridge || step.Stage == StageEncap {
-			where := step.Node
-			if step.Namespace != "" {
-				where += ", namespace " + step.Namespace
-			}
-			circle = append(circle, where+": "+step.Text)
+	slices.Reverse(nodes)
+	round := len(nodes) - since.len()
+	first := len(nodes) - round
+	for first > 0 && sameStep(nodes[first-1], nodes[first-1+round]) {
+		first--
+	}
+	s.steps = nodes[first+round-1]
+	var circle, places []string
+	for _, n := range nodes[first : first+round] {
+		if n.Stage == StageRoute || n.Stage == StageBridge || n.Stage == StageEncap {
+			where := n.ns.title()
+			circle = append(circle, where+": "+n.step().Text)
 			if n := len(places); n == 0 || places[n-1] != where {
 				places = append(places, where)
 			}
@@ -54,9 +71,16 @@ func (s state) looped(at place, since *stepNode) []Branch {
 	if len(places) > 0 {
 		places = append(places, places[0])
 	}
-	s = s.step(at.ns, StageRoute, fmt.Sprintf("it is back at %s of %s with nothing changed, and goes in a circle: %s", at.dev, at.ns.title(), strings.Join(places, " > ")))
-	s.last().Circle = circle
+	s = s.step(at.ns, StageRoute, "it comes back to where it was with nothing changed, and goes in a circle: "+strings.Join(places, " > "))
+	s.last().circle = &circle
 	return s.end(Looped)
+}
+
+// sameStep says whether the packet is at the same place in the same form.
+func sameStep(a, b *stepNode) bool {
+	p, q := *a.pkt, *b.pkt
+	p.TTL, q.TTL = 0, 0
+	return a.ns == b.ns && a.Stage == b.Stage && p == q
 }
 
 // ownTunnel ends the way of a tunnel's packet that would leave by the tunnel itself: the kernel drops it as a circular
@@ -65,7 +89,7 @@ func (s state) ownTunnel(at place, outer Packet) []Branch {
 	for p := outer.Inner; p != nil; p = p.Inner {
 		if p.wrapper == at {
 			s = s.step(at.ns, StageEncap, fmt.Sprintf("the packets of tunnel %s are routed into %s themselves: the way to %s goes in a circle", at.dev, at.dev, outer.Dst))
-			s.last().Circle = []string{at.ns.title() + ": " + at.dev, at.ns.title() + ": " + at.dev}
+			s.last().circle = &[]string{at.ns.title() + ": " + at.dev, at.ns.title() + ": " + at.dev}
 			if l := at.ns.links[at.dev]; l != nil {
 				s.last().Source = l.Source
 			}

@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/netcause/netcause/engine/facts"
 )
@@ -19,6 +20,27 @@ type Decision struct {
 	Text    string
 	Source  facts.Source
 	Missing *Missing
+
+	dst netip.Addr // of a decision whose text is made when somebody reads it
+}
+
+// text is Text, made where it was not.
+func (d *Decision) text() string {
+	switch {
+	case d.Text != "" || !d.dst.IsValid():
+		return d.Text
+	case d.Action == "forward":
+		return wayText(d.dst, d.Result, d.Way)
+	}
+	return fmt.Sprintf("%s is this machine's (%s)", d.dst, d.Result.Type)
+}
+
+// written are decisions with their texts.
+func written(list []Decision) []Decision {
+	for i := range list {
+		list[i].Text = list[i].text()
+	}
+	return list
 }
 
 func decide(action, text string, r Result) Decision {

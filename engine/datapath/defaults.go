@@ -15,7 +15,8 @@ func (n *Namespace) defaults(r Result, f Flow) []Way {
 	}
 	var ways []Way
 	last := r.Route
-	for _, route := range n.fib[r.Route.Table].routes[r.Route.Dst.Masked()] {
+	for _, e := range n.fib[r.Route.Table].routes[r.Route.Dst.Masked()] {
+		route := e.Route
 		if route.TOS != 0 && route.TOS != f.TOS&iptosMask || slices.Contains(route.Flags, "dead") {
 			continue
 		}

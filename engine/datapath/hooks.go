@@ -5,12 +5,22 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/netfilter"
 )
 
-var hookOf = map[Stage]netfilter.Hook{
-	StagePrerouting: netfilter.HookPrerouting, StageInput: netfilter.HookInput, StageForward: netfilter.HookForward,
-	StageOutput: netfilter.HookOutput, StagePostrouting: netfilter.HookPostrouting,
+func hookOf(s Stage) netfilter.Hook {
+	switch s {
+	case StagePrerouting:
+		return netfilter.HookPrerouting
+	case StageInput:
+		return netfilter.HookInput
+	case StageForward:
+		return netfilter.HookForward
+	case StageOutput:
+		return netfilter.HookOutput
+	}
+	return netfilter.HookPostrouting
 }
 
 // bridgePorts are the ports of the bridge that calls a hook (br_netfilter).
@@ -38,36 +48,40 @@ func (w *walker) bridgedHook(
 	if err != nil {
 		return s.unknown(ns, stage, fmt.Sprintf("the netfilter rules were not understood: %v", err), missing(ns, "nftables"))
 	}
+	if listings.untouched[hookOf(stage)][familyIndex(s.pkt.Dst)] && (c == nil || !c.reply) {
+		return next(s.passed(ns, stage, listings, nil))
+	}
 	p := filterPacket(s.pkt, c, iif, oif)
 	p.PhysIn, p.PhysOut = ports.in, ports.out
+	var outcomes []netfilter.Outcome
+	if s.pkt.Inner != nil {
+		outcomes = w.model.outer.outcomes(listings, ns, stage, &p)
+	} else {
+		outcomes = listings.Rules.Traverse(hookOf(stage), p)
+	}
+	if len(outcomes) == 1 {
+		return w.outcome(s, ns, stage, oif, nexthop, listings, &outcomes[0], c, next)
+	}
 	var out []Branch
-	for i, o := range listings.Rules.Traverse(hookOf[stage], p) {
+	for i := range outcomes {
 		if i > 0 && !w.fork() {
 			break
 		}
-		b := s
+		b, o := s, &outcomes[i]
 		b.probability *= o.Probability
-		if len(o.When) > 0 {
-			b.when = append(append([]string{}, b.when...), o.When...)
-		}
 		out = append(out, w.outcome(b, ns, stage, oif, nexthop, listings, o, c, next)...)
 	}
 	return out
 }
 
 func (w *walker) outcome(
-	s state, ns *Namespace, stage Stage, oif string, nexthop netip.Addr, listings *Listings, o netfilter.Outcome, c *connection, next func(state) []Branch,
+	s state, ns *Namespace, stage Stage, oif string, nexthop netip.Addr, listings *parsedListings, o *netfilter.Outcome, c *connection, next func(state) []Branch,
 ) []Branch {
-	text := "no rule has an effect"
-	if n := len(o.Hops); n > 0 {
-		var chains []string
-		for _, h := range o.Hops {
-			chains = append(chains, h.Chain)
-		}
-		text = strings.Join(chains, " > ") + ": " + o.Hops[n-1].Rule
+	if len(o.When) > 0 {
+		s.when = append(append([]string{}, s.when...), o.When...)
 	}
 	ended := func(v Verdict, text string) []Branch {
-		s = s.step(ns, stage, text)
+		s := s.step(ns, stage, text)
 		if n := len(o.Hops); n > 0 {
 			s.last().Source = listings.Source(o.Hops[n-1])
 		}
@@ -75,43 +89,89 @@ func (w *walker) outcome(
 	}
 	switch o.Verdict {
 	case netfilter.VerdictDrop:
-		return ended(Dropped, text)
+		return ended(Dropped, rulesText(o.Hops))
 	case netfilter.VerdictReject:
-		return ended(Rejected, text)
+		return ended(Rejected, rulesText(o.Hops))
 	case netfilter.VerdictUnknown:
 		return ended(Unknown, o.Reason)
 	}
+	src := o.Packet.Src
 	if o.Masquerade {
-		src := ns.masqueradeSource(oif, nexthop)
-		if !src.IsValid() {
+		if src = ns.masqueradeSource(oif, nexthop); !src.IsValid() {
 			return ended(Unknown, "MASQUERADE takes an address of "+oif+", and which is not known")
 		}
-		o.Packet.Src = src
 	}
 	if !o.Packet.Dst.IsValid() {
-		return ended(Unknown, "where REDIRECT leads is not known: "+text)
+		return ended(Unknown, "where REDIRECT leads is not known: "+rulesText(o.Hops))
 	}
 	if c != nil && !c.notrack && o.Packet.CtState == "UNTRACKED" {
 		s, c = s.untrack(c)
 	}
+	s.pkt.Mark = o.Packet.Mark
+	same := s.pkt.Src == src && s.pkt.Dst == o.Packet.Dst && s.pkt.Sport == o.Packet.Sport && s.pkt.Dport == o.Packet.Dport
+	if same && (c == nil || !c.reply) {
+		return next(s.passed(ns, stage, listings, o.Hops))
+	}
+	return next(s.translate(ns, stage, listings, o, src, c))
+}
+
+// translate is the state after a hook that may have changed the packet's addresses: by rules, or for an answer by
+// conntrack.
+func (s state) translate(ns *Namespace, stage Stage, listings *parsedListings, o *netfilter.Outcome, src netip.Addr, c *connection) state {
 	before := s.pkt
-	s.pkt.Src, s.pkt.Dst, s.pkt.Sport, s.pkt.Dport, s.pkt.Mark = o.Packet.Src, o.Packet.Dst, o.Packet.Sport, o.Packet.Dport, o.Packet.Mark
+	s.pkt.Src, s.pkt.Dst, s.pkt.Sport, s.pkt.Dport = src, o.Packet.Dst, o.Packet.Sport, o.Packet.Dport
 	s = s.translated(ns, before)
-	undone := c.undo(s.pkt, stage)
-	if undone.Src != s.pkt.Src || undone.Dst != s.pkt.Dst || undone.Sport != s.pkt.Sport || undone.Dport != s.pkt.Dport {
-		text = fmt.Sprintf("conntrack undoes the translation: %s > %s becomes %s > %s", end(s.pkt.Src, s.pkt.Sport), end(s.pkt.Dst, s.pkt.Dport),
-			end(undone.Src, undone.Sport), end(undone.Dst, undone.Dport))
-		s.pkt = undone
+	byRules := s.pkt
+	s.pkt = c.undo(s.pkt, stage)
+	if sameTuple(before, s.pkt) {
+		return s.passed(ns, stage, listings, o.Hops)
 	}
-	if o.NAT.Kind != "" {
-		text += fmt.Sprintf("; %s > %s becomes %s > %s", end(before.Src, before.Sport), end(before.Dst, before.Dport),
-			end(s.pkt.Src, s.pkt.Sport), end(s.pkt.Dst, s.pkt.Dport))
+	return s.changed(ns, stage, listings, o.Hops, before, byRules)
+}
+
+// passed is the state after a hook whose rules let the packet through as it is.
+func (s state) passed(ns *Namespace, stage Stage, listings *parsedListings, hops []netfilter.Hop) state {
+	return s.say(ns, stage, func() (string, facts.Source) { return rulesText(hops), rulesSource(listings, hops) })
+}
+
+// changed is the state after a hook at which rules make byRules of before, and conntrack what the packet is now.
+func (s state) changed(ns *Namespace, stage Stage, listings *parsedListings, hops []netfilter.Hop, before, byRules Packet) state {
+	after := s.pkt
+	return s.say(ns, stage, func() (string, facts.Source) {
+		text := rulesText(hops)
+		if !sameTuple(byRules, after) {
+			text = "conntrack undoes the translation: " + changeText(byRules, after)
+		}
+		if !sameTuple(before, byRules) {
+			text += "; " + changeText(before, byRules)
+		}
+		return text, rulesSource(listings, hops)
+	})
+}
+
+func changeText(before, after Packet) string {
+	return fmt.Sprintf("%s > %s becomes %s > %s", end(before.Src, before.Sport), end(before.Dst, before.Dport), end(after.Src, after.Sport), end(after.Dst, after.Dport))
+}
+
+func rulesText(hops []netfilter.Hop) string {
+	if len(hops) == 0 {
+		return "no rule has an effect"
 	}
-	s = s.step(ns, stage, text)
-	if n := len(o.Hops); n > 0 {
-		s.last().Source = listings.Source(o.Hops[n-1])
+	var b strings.Builder
+	for i, h := range hops {
+		if i > 0 {
+			b.WriteString(" > ")
+		}
+		b.WriteString(h.Chain)
 	}
-	return next(s)
+	return b.String() + ": " + hops[len(hops)-1].Rule
+}
+
+func rulesSource(listings *parsedListings, hops []netfilter.Hop) facts.Source {
+	if len(hops) == 0 {
+		return ""
+	}
+	return listings.Source(hops[len(hops)-1])
 }
 
 func end(a netip.Addr, port uint16) string {

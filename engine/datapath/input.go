@@ -8,9 +8,11 @@ import (
 // RouteInput is what routing does with a packet that came in by f.Iif: ip_route_input_slow of net/ipv4/route.c with its
 // checks of martians and sources, and ip6_rcv_core with ip6_route_input. Several decisions are the ways of a multipath
 // route; probabilities sum to 1.
-func (n *Namespace) RouteInput(f Flow) []Decision {
+func (n *Namespace) RouteInput(f Flow) []Decision { return written(n.routeInput(f)) }
+
+func (n *Namespace) routeInput(f Flow) []Decision {
 	if f.UID == nil {
-		f.UID = new(int)
+		f.UID = &kernelUID
 	}
 	if f.Dst.Is6() {
 		return n.routeInput6(f)
@@ -42,14 +44,16 @@ func (n *Namespace) RouteInput(f Flow) []Decision {
 	if r.Type != "unicast" {
 		return []Decision{decide("drop", fmt.Sprintf("martian destination: the route is of type %s", r.Type), r)}
 	}
-	var out []Decision
-	for _, way := range r.Ways {
-		d := n.forward(f, r, way)
-		d.Probability = way.Probability
-		out = append(out, d)
+	out := make([]Decision, len(r.Ways))
+	for i, way := range r.Ways {
+		out[i] = n.forward(f, r, way)
+		out[i].Probability = way.Probability
 	}
 	return out
 }
+
+// kernelUID is the user of what the kernel forwards.
+var kernelUID int
 
 var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
@@ -101,7 +105,14 @@ func (n *Namespace) deliver(f Flow, r Result) Decision {
 			return c.decision(r)
 		}
 	}
-	return decide("local", fmt.Sprintf("%s is this machine's (%s)", f.Dst, r.Type), r)
+	return n.own(f, r)
+}
+
+// own is the decision to keep a packet.
+func (n *Namespace) own(f Flow, r Result) Decision {
+	d := decide("local", "", r)
+	d.dst = f.Dst
+	return d
 }
 
 // forwardsBroadcasts is IN_DEV_BFORWARD of include/linux/inetdevice.h: all and the device's own.
@@ -137,8 +148,8 @@ func (n *Namespace) forward(f Flow, r Result, way Way) Decision {
 			return c.decision(r)
 		}
 	}
-	d := decide("forward", wayText(f.Dst, r, way), r)
-	d.Way = way
+	d := decide("forward", "", r)
+	d.Way, d.dst = way, f.Dst
 	return d
 }
 
@@ -167,7 +178,7 @@ func (n *Namespace) routeInput6(f Flow) []Decision {
 	case r.Type == "unknown":
 		return []Decision{decide("unknown", r.Reason, r)}
 	case r.Type == "local", r.Type == "anycast", r.Type == "multicast":
-		return []Decision{decide("local", fmt.Sprintf("%s is this machine's (%s)", f.Dst, r.Type), r)}
+		return []Decision{n.own(f, r)}
 	case !r.found():
 		return []Decision{n.noRoute(f, r)}
 	}
@@ -177,11 +188,10 @@ func (n *Namespace) routeInput6(f Flow) []Decision {
 	if f.Src.IsLinkLocalUnicast() || f.Src.IsUnspecified() {
 		return []Decision{decide("drop", fmt.Sprintf("a packet from %s is not forwarded", f.Src), r)}
 	}
-	var out []Decision
-	for _, way := range r.Ways {
-		d := n.forward(f, r, way)
-		d.Probability = way.Probability
-		out = append(out, d)
+	out := make([]Decision, len(r.Ways))
+	for i, way := range r.Ways {
+		out[i] = n.forward(f, r, way)
+		out[i].Probability = way.Probability
 	}
 	return out
 }

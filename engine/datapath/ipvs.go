@@ -69,7 +69,7 @@ func share(v *netfilter.VirtualServer, r netfilter.RealServer) int {
 }
 
 // realServer is ip_vs_nat_xmit of net/netfilter/ipvs/ip_vs_xmit.c.
-func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, listings *Listings) []Branch {
+func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, listings *parsedListings) []Branch {
 	before := s.pkt
 	if r.Forward == "masq" {
 		s.pkt.Dst, s.pkt.Dport = r.Addr.Addr(), r.Addr.Port()
@@ -88,9 +88,10 @@ func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, list
 func (w *walker) sendReal(s state, ns *Namespace) []Branch {
 	flow := s.pkt.flow("lo")
 	flow.Src = netip.Addr{}
-	decisions, _ := ns.RouteOutput(flow)
+	decisions, _ := ns.routeOutput(flow)
 	var out []Branch
-	for i, d := range decisions {
+	for i := range decisions {
+		d := &decisions[i]
 		if i > 0 && !w.fork() {
 			break
 		}

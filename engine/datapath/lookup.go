@@ -193,7 +193,8 @@ func (n *Namespace) lookupTable(t *table, f Flow) Result {
 }
 
 // usable is one alias of fib_table_lookup, with fib_lookup_good_nhc for its nexthops.
-func (n *Namespace) usable(route *facts.Route, f Flow) (Result, bool) {
+func (n *Namespace) usable(e *entry, f Flow) (Result, bool) {
+	route := e.Route
 	if route.TOS != 0 && route.TOS != f.TOS&iptosMask {
 		return Result{}, false
 	}
@@ -209,6 +210,10 @@ func (n *Namespace) usable(route *facts.Route, f Flow) (Result, bool) {
 	r := Result{Type: route.Type, Route: route}
 	switch route.Type {
 	case "blackhole", "unreachable", "prohibit", "throw":
+		return r, true
+	}
+	if e.ways != nil && f.Oif == "" {
+		r.Ways = e.ways
 		return r, true
 	}
 	hops := route.Nexthops

@@ -6,19 +6,35 @@ import (
 	"sync"
 
 	"github.com/netcause/netcause/engine/facts"
+	"github.com/netcause/netcause/engine/netfilter"
 )
 
 // Model is a snapshot indexed for walks. It does not change once made, but for netfilter listings, which are parsed when
 // the first walk comes to them, and may be used concurrently.
 type Model struct {
-	snapshot   *facts.Snapshot
-	nodes      map[string][]*Namespace // the node's own first
-	byAddress  map[netip.Addr][]place
-	byMAC      map[string][]place
-	pods       map[netip.Addr]*facts.Pod
-	nodeObject map[netip.Addr]string // InternalIP to name
-	parsed     sync.Map              // *Namespace to parsedListings
-	objects    *objects              // nil where no cluster was read
+	snapshot  *facts.Snapshot
+	nodes     map[string][]*Namespace // the node's own first
+	byID      map[namespaceID]*Namespace
+	byAddress map[netip.Addr][]place
+	byMAC     map[string][]place
+	// hostAddress and hostMAC are of the nodes' own namespaces; the devices to their Pods are not among hostMAC.
+	hostAddress map[netip.Addr][]place
+	hostMAC     map[string][]place
+	peers       map[place]place
+	pods        map[netip.Addr]*facts.Pod
+	podNames    map[facts.PodReference]podFacts
+	nodeObject  map[netip.Addr]string // InternalIP to name
+	parsed      sync.Map              // *Namespace to parsedListings
+	outer       hookCache
+	objects     *objects // nil where no cluster was read
+}
+
+type namespaceID struct{ node, id string }
+
+// podFacts is what there is of a Pod: its object, and its namespace.
+type podFacts struct {
+	object *facts.Pod
+	ns     *Namespace
 }
 
 // place is a device of a namespace.
@@ -30,8 +46,9 @@ type place struct {
 // New indexes a snapshot. It keeps s and does not change it.
 func New(s *facts.Snapshot) *Model {
 	m := &Model{
-		snapshot: s, nodes: map[string][]*Namespace{}, byAddress: map[netip.Addr][]place{}, byMAC: map[string][]place{},
-		pods: map[netip.Addr]*facts.Pod{}, nodeObject: map[netip.Addr]string{},
+		snapshot: s, nodes: map[string][]*Namespace{}, byID: map[namespaceID]*Namespace{}, byAddress: map[netip.Addr][]place{},
+		byMAC: map[string][]place{}, pods: map[netip.Addr]*facts.Pod{}, podNames: map[facts.PodReference]podFacts{},
+		nodeObject: map[netip.Addr]string{}, hostAddress: map[netip.Addr][]place{}, hostMAC: map[string][]place{},
 	}
 	for _, node := range s.Nodes {
 		m.add(NewNamespace(node.Name, "", &node.NetNS))
@@ -41,22 +58,20 @@ func New(s *facts.Snapshot) *Model {
 			m.add(ns)
 		}
 	}
+	m.indexPeers()
 	if s.Cluster == nil {
 		return m
 	}
 	m.objects = newObjects(s.Cluster)
 	for i := range s.Cluster.Pods.Value {
 		p := &s.Cluster.Pods.Value[i]
-		if p.Status.Phase == "Succeeded" || p.Status.Phase == "Failed" {
-			continue // its address may be another's by now
+		name := facts.PodReference{Namespace: p.Metadata.Namespace, Name: p.Metadata.Name}
+		m.podNames[name] = podFacts{p, m.podNames[name].ns}
+		if p.Spec.HostNetwork || p.Status.Phase == "Succeeded" || p.Status.Phase == "Failed" {
+			continue // of one that has ended the address may be another's by now
 		}
-		if a, err := netip.ParseAddr(p.Status.PodIP); err == nil && !p.Spec.HostNetwork {
+		for _, a := range podAddresses(p) {
 			m.pods[a] = p
-		}
-		for _, ip := range p.Status.PodIPs {
-			if a, err := netip.ParseAddr(ip.IP); err == nil && !p.Spec.HostNetwork {
-				m.pods[a] = p
-			}
 		}
 	}
 	for i := range s.Cluster.Nodes.Value {
@@ -72,9 +87,21 @@ func New(s *facts.Snapshot) *Model {
 
 func (m *Model) add(ns *Namespace) {
 	m.nodes[ns.Node] = append(m.nodes[ns.Node], ns)
+	if id := (namespaceID{ns.Node, ns.ID}); m.byID[id] == nil {
+		m.byID[id] = ns
+	}
+	if ns.Pod != nil {
+		name := facts.PodReference{Namespace: ns.Pod.Namespace, Name: ns.Pod.Name}
+		if m.podNames[name].ns == nil {
+			m.podNames[name] = podFacts{ns: ns}
+		}
+	}
 	for i := range ns.facts.Addresses.Value {
 		a := &ns.facts.Addresses.Value[i]
 		m.byAddress[a.Local] = append(m.byAddress[a.Local], place{ns, a.Dev})
+		if ns.ID == "" {
+			m.hostAddress[a.Local] = append(m.hostAddress[a.Local], place{ns, a.Dev})
+		}
 	}
 	for i := range ns.facts.Links.Value {
 		l := &ns.facts.Links.Value[i]
@@ -85,28 +112,15 @@ func (m *Model) add(ns *Namespace) {
 }
 
 // Namespace finds a node's namespace by its id, empty for the node's own; nil where the snapshot has none.
-func (m *Model) Namespace(node, id string) *Namespace {
-	for _, ns := range m.nodes[node] {
-		if ns.ID == id {
-			return ns
-		}
-	}
-	return nil
-}
+func (m *Model) Namespace(node, id string) *Namespace { return m.byID[namespaceID{node, id}] }
 
 // PodNamespace finds a Pod's namespace by the Pod's name, or by its address; nil where the snapshot has none.
 func (m *Model) PodNamespace(namespace, name string) *Namespace {
-	for _, list := range m.nodes {
-		for _, ns := range list {
-			if ns.Pod != nil && ns.Pod.Namespace == namespace && ns.Pod.Name == name {
-				return ns
-			}
-		}
+	pod := m.podNames[facts.PodReference{Namespace: namespace, Name: name}]
+	if pod.ns != nil || pod.object == nil || pod.object.Spec.HostNetwork {
+		return pod.ns
 	}
-	for a, p := range m.pods {
-		if p.Metadata.Namespace != namespace || p.Metadata.Name != name {
-			continue
-		}
+	for _, a := range podAddresses(pod.object) {
 		for _, at := range m.byAddress[a] {
 			if at.ns.ID != "" {
 				return at.ns
@@ -116,66 +130,39 @@ func (m *Model) PodNamespace(namespace, name string) *Namespace {
 	return nil
 }
 
+// podAddresses are the addresses that a Pod's status has.
+func podAddresses(p *facts.Pod) (list []netip.Addr) {
+	if a, err := netip.ParseAddr(p.Status.PodIP); err == nil {
+		list = append(list, a)
+	}
+	for _, ip := range p.Status.PodIPs {
+		if a, err := netip.ParseAddr(ip.IP); err == nil && !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 // parsedListings is what came of parsing a namespace's listings.
 type parsedListings struct {
 	*Listings
 	err error
+	// untouched are the hooks that no packet of a family (familyIndex) meets a rule at.
+	untouched [netfilter.HookPostrouting + 1][2]bool
 }
 
-func (m *Model) listings(ns *Namespace) (*Listings, error) {
+func (m *Model) listings(ns *Namespace) (*parsedListings, error) {
 	p, ok := m.parsed.Load(ns)
 	if !ok {
 		l, err := ParseListings(ns.facts)
-		p, _ = m.parsed.LoadOrStore(ns, parsedListings{l, err})
-	}
-	parsed := p.(parsedListings)
-	return parsed.Listings, parsed.err
-}
-
-// peer is the other end of a veth device: the device whose ifindex and link index are this one's the other way round, in
-// this namespace where there is no netnsid, else in another of the node's. Ambiguity is no answer.
-func (m *Model) peer(ns *Namespace, l *facts.Link) (place, bool) {
-	var found []place
-	for _, other := range m.nodes[ns.Node] {
-		if (other == ns) != (l.LinkNetnsid == nil) {
-			continue
-		}
-		for i := range other.facts.Links.Value {
-			o := &other.facts.Links.Value[i]
-			if o.Kind == "veth" && l.LinkIndex == o.Ifindex && (o.LinkIndex == l.Ifindex) {
-				found = append(found, place{other, o.Ifname})
-			}
-			// Some listings have the peer's name alone.
-			if l.LinkNetnsid == nil && l.LinkIndex == 0 && l.Link != "" && o.Ifname == l.Link {
-				found = append(found, place{other, o.Ifname})
+		parsed := &parsedListings{Listings: l, err: err}
+		for hook := range parsed.untouched {
+			for i, family := range []string{"ip", "ip6"} {
+				parsed.untouched[hook][i] = err == nil && l.Rules.Untouched(netfilter.Hook(hook), family)
 			}
 		}
+		p, _ = m.parsed.LoadOrStore(ns, parsed)
 	}
-	if len(found) != 1 {
-		return place{}, false
-	}
-	return found[0], true
-}
-
-// onSegment are the devices beyond a device that leaves the node which have an address or, where it is known, a hardware
-// address: other nodes' own namespaces.
-func (m *Model) onSegment(ns *Namespace, nexthop netip.Addr, mac string) (found []place, addressKnown bool) {
-	for _, at := range m.byAddress[nexthop] {
-		if at.ns == ns || at.ns.ID != "" || at.ns.Node == ns.Node {
-			continue
-		}
-		addressKnown = true
-		if l := at.ns.links[at.dev]; mac == "" || l == nil || l.Address == mac {
-			found = append(found, at)
-		}
-	}
-	if mac == "" || len(found) > 0 {
-		return found, addressKnown
-	}
-	for _, at := range m.byMAC[mac] {
-		if at.ns.Node != ns.Node && at.ns.ID == "" && !slices.Contains(found, at) {
-			found = append(found, at)
-		}
-	}
-	return found, addressKnown
+	parsed := p.(*parsedListings)
+	return parsed, parsed.err
 }

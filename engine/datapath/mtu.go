@@ -21,7 +21,7 @@ func (n *Namespace) mtu(r Result, dev string) (limit Oversize, source facts.Sour
 
 // tooLong ends the way of a packet that does not fit it, and says what its sender is told: ip_forward and ip6_forward, before
 // the FORWARD hook. IPv6 never fragments on the way; IPv4 does where DF is not set.
-func (s state) tooLong(n *Namespace, stage Stage, d Decision) []Branch {
+func (s state) tooLong(n *Namespace, stage Stage, d *Decision) []Branch {
 	p := s.pkt
 	if p.Length == 0 || p.Dst.Is4() && !p.DF {
 		return nil

@@ -24,6 +24,11 @@ type Namespace struct {
 	addresses  map[string][]*facts.Address
 	local      map[netip.Addr]*facts.Address
 	neighbours map[neighbourKey]*facts.Neighbour
+	fdb        map[fdbKey][]*facts.FDBEntry // the zero dev is of any
+	ports      map[string][]*facts.Link     // by master
+	tunnels    []*facts.Link                // that unwrap packets
+	listeners  map[listenerKey][]*facts.Listener
+	settings   [2]map[string]*deviceSettings // of ipv4 and ipv6, by device
 	// customLocal: somebody added a route of type local (fib_has_custom_local_routes).
 	customLocal bool
 }
@@ -31,6 +36,13 @@ type Namespace struct {
 type neighbourKey struct {
 	dst netip.Addr
 	dev string
+}
+
+type fdbKey struct{ dev, mac string }
+
+type listenerKey struct {
+	proto string
+	port  int
 }
 
 // NewNamespace indexes a namespace's facts. It keeps n and does not change it.
@@ -41,10 +53,29 @@ func NewNamespace(node, id string, n *facts.NetNS) *Namespace {
 		policies: [2]policy{newPolicy(n.Rules.Value, "inet"), newPolicy(n.Rules.Value, "inet6")},
 		links:    map[string]*facts.Link{}, addresses: map[string][]*facts.Address{},
 		local: map[netip.Addr]*facts.Address{}, neighbours: map[neighbourKey]*facts.Neighbour{},
+		fdb: map[fdbKey][]*facts.FDBEntry{}, ports: map[string][]*facts.Link{}, listeners: map[listenerKey][]*facts.Listener{},
 	}
 	for i := range n.Links.Value {
-		ns.links[n.Links.Value[i].Ifname] = &n.Links.Value[i]
+		l := &n.Links.Value[i]
+		ns.links[l.Ifname] = l
+		if l.Master != "" {
+			ns.ports[l.Master] = append(ns.ports[l.Master], l)
+		}
+		if l.VXLAN != nil || l.Tunnel != nil {
+			ns.tunnels = append(ns.tunnels, l)
+		}
 	}
+	for i := range n.FDB.Value {
+		e := &n.FDB.Value[i]
+		ns.fdb[fdbKey{e.Dev, e.MAC}] = append(ns.fdb[fdbKey{e.Dev, e.MAC}], e)
+		ns.fdb[fdbKey{"", e.MAC}] = append(ns.fdb[fdbKey{"", e.MAC}], e)
+	}
+	for i := range n.Listeners.Value {
+		l := &n.Listeners.Value[i]
+		k := listenerKey{l.Proto, l.Port}
+		ns.listeners[k] = append(ns.listeners[k], l)
+	}
+	ns.settings = newSettings(n)
 	for i := range n.Addresses.Value {
 		a := &n.Addresses.Value[i]
 		ns.addresses[a.Dev] = append(ns.addresses[a.Dev], a)
@@ -90,10 +121,76 @@ func (s setting) on() truth {
 	return truthOf(s.value != 0)
 }
 
+// deviceSettings are the settings of one device that walks ask for, net.FAMILY.conf.DEV.NAME.
+type deviceSettings [10]setting
+
+// settingIndex is a setting's place among deviceSettings, -1 where walks do not ask for it.
+func settingIndex(name string) int {
+	switch name {
+	case "accept_local":
+		return 0
+	case "bc_forwarding":
+		return 1
+	case "forwarding":
+		return 2
+	case "ignore_routes_with_linkdown":
+		return 3
+	case "proxy_arp":
+		return 4
+	case "proxy_ndp":
+		return 5
+	case "route_localnet":
+		return 6
+	case "rp_filter":
+		return 7
+	case "send_redirects":
+		return 8
+	case "src_valid_mark":
+		return 9
+	}
+	return -1
+}
+
 // conf is the device's own setting.
 func (n *Namespace) conf(family, dev, name string) setting {
-	v, source, ok := n.sysctl("net." + family + ".conf." + sysctlDevice(dev) + "." + name)
-	return setting{v, source, ok}
+	i := 0
+	if family == "ipv6" {
+		i = 1
+	}
+	if d := n.settings[i][dev]; d != nil {
+		return d[settingIndex(name)]
+	}
+	return setting{}
+}
+
+// newSettings are the settings of devices. sysctl(8) writes a dot in a device's name as a slash.
+func newSettings(n *facts.NetNS) (settings [2]map[string]*deviceSettings) {
+	if n.Sysctls.Status != facts.Read {
+		return settings
+	}
+	for i, prefix := range []string{"net.ipv4.conf.", "net.ipv6.conf."} {
+		settings[i] = map[string]*deviceSettings{}
+		for key, s := range n.Sysctls.Value {
+			rest, ok := strings.CutPrefix(key, prefix)
+			dot := strings.LastIndexByte(rest, '.')
+			if !ok || dot < 0 || settingIndex(rest[dot+1:]) < 0 {
+				continue
+			}
+			v, err := strconv.Atoi(strings.TrimSpace(s.Value))
+			if err != nil {
+				continue
+			}
+			if s.Source == "" {
+				s.Source = facts.Source("sysctl " + key)
+			}
+			dev := strings.ReplaceAll(rest[:dot], "/", ".")
+			if settings[i][dev] == nil {
+				settings[i][dev] = &deviceSettings{}
+			}
+			settings[i][dev][settingIndex(rest[dot+1:])] = setting{v, s.Source, true}
+		}
+	}
+	return settings
 }
 
 // maxConf is the greater of conf.all and conf.DEV. One of them that is the greatest anyway tells without the other.
@@ -112,9 +209,6 @@ func (n *Namespace) maxConf(dev, name string) setting {
 	}
 	return setting{}
 }
-
-// sysctlDevice writes a device's name as sysctl(8) does.
-func sysctlDevice(dev string) string { return strings.ReplaceAll(dev, ".", "/") }
 
 // forwarding is conf.DEV.forwarding of IPv4, which a write to ip_forward sets on every device, and conf.all.forwarding of
 // IPv6 (ip6_forward of net/ipv6/ip6_output.c).

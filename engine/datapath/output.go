@@ -9,6 +9,11 @@ import (
 // and ip6_route_output. The source address of each decision is f.Src, or what the kernel chooses where that is invalid; it
 // stays invalid where the facts do not tell.
 func (n *Namespace) RouteOutput(f Flow) (decisions []Decision, sources []netip.Addr) {
+	decisions, sources = n.routeOutput(f)
+	return written(decisions), sources
+}
+
+func (n *Namespace) routeOutput(f Flow) (decisions []Decision, sources []netip.Addr) {
 	f.Iif = "lo"
 	one := func(d Decision, src netip.Addr) ([]Decision, []netip.Addr) { return []Decision{d}, []netip.Addr{src} }
 	if f.Src.IsValid() && f.Dst.Is4() && (f.Src.IsMulticast() || f.Src == broadcast4 || f.Src.As4()[0] == 0) {
@@ -27,7 +32,7 @@ func (n *Namespace) RouteOutput(f Flow) (decisions []Decision, sources []netip.A
 		if !src.IsValid() {
 			src = n.sourceFor(r, Way{Dev: r.Route.Dev}, f.Dst)
 		}
-		d := decide("local", fmt.Sprintf("%s is this machine's (%s)", f.Dst, r.Type), r)
+		d := n.own(f, r)
 		d.Way = Way{Dev: "lo", Probability: 1}
 		if r.Type != "local" && !n.mayLeave(src, r.Route.Dev) {
 			d = decide("drop", fmt.Sprintf("the source %s may not leave by %s: route_localnet is 0", src, r.Route.Dev), r)
@@ -55,7 +60,8 @@ func (n *Namespace) RouteOutput(f Flow) (decisions []Decision, sources []netip.A
 		if !src.IsValid() {
 			src = n.sourceFor(r, way, f.Dst)
 		}
-		d := decide("forward", wayText(f.Dst, r, way), r)
+		d := decide("forward", "", r)
+		d.dst = f.Dst
 		if !n.mayLeave(src, way.Dev) {
 			d = decide("drop", fmt.Sprintf("the source %s may not leave by %s: route_localnet is 0", src, way.Dev), r)
 		}

@@ -16,7 +16,36 @@ type fib map[int]*table
 type table struct {
 	lengths [2][]int // of IPv4 and IPv6, descending
 	// routes to one prefix are in the order in which the kernel tries them.
-	routes map[netip.Prefix][]*facts.Route
+	routes map[netip.Prefix][]*entry
+}
+
+// entry is a route with what of it does not depend on a packet.
+type entry struct {
+	*facts.Route
+	// ways are its nexthops where all of them can always be used; nil where that is to be looked at.
+	ways []Way
+}
+
+func newEntry(r *facts.Route) *entry {
+	e := &entry{Route: r}
+	hops := r.Nexthops
+	if len(hops) == 0 {
+		if r.Dev == "" {
+			return e
+		}
+		hops = []facts.Nexthop{{Via: r.Via, Dev: r.Dev, Weight: 1, Flags: r.Flags}}
+	}
+	total := 0
+	for _, hop := range hops {
+		if slices.Contains(hop.Flags, "dead") || slices.Contains(hop.Flags, "linkdown") || slices.Contains(r.Flags, "dead") {
+			return e
+		}
+		total += max(hop.Weight, 1)
+	}
+	for _, hop := range hops {
+		e.ways = append(e.ways, Way{Dev: hop.Dev, Via: hop.Via, Probability: float64(max(hop.Weight, 1)) / float64(total)})
+	}
+	return e
 }
 
 func newFIB(routes []facts.Route) fib {
@@ -25,11 +54,11 @@ func newFIB(routes []facts.Route) fib {
 		r := &routes[i]
 		t := f[r.Table]
 		if t == nil {
-			t = &table{routes: map[netip.Prefix][]*facts.Route{}}
+			t = &table{routes: map[netip.Prefix][]*entry{}}
 			f[r.Table] = t
 		}
 		prefix := r.Dst.Masked()
-		t.routes[prefix] = append(t.routes[prefix], r)
+		t.routes[prefix] = append(t.routes[prefix], newEntry(r))
 		lengths := &t.lengths[familyIndex(prefix.Addr())]
 		if !slices.Contains(*lengths, prefix.Bits()) {
 			*lengths = append(*lengths, prefix.Bits())
@@ -50,8 +79,8 @@ func newFIB(routes []facts.Route) fib {
 
 // routeOrder is fib_find_alias of net/ipv4/fib_trie.c, the higher TOS first, then the lower metric; in IPv6 the longer
 // source prefix comes before all (fib6_node_lookup_1 of net/ipv6/ip6_fib.c).
-func routeOrder(a, b *facts.Route) int {
-	return cmp.Or(cmp.Compare(fromBits(b), fromBits(a)), cmp.Compare(b.TOS, a.TOS), cmp.Compare(a.Metric, b.Metric))
+func routeOrder(a, b *entry) int {
+	return cmp.Or(cmp.Compare(fromBits(b.Route), fromBits(a.Route)), cmp.Compare(b.TOS, a.TOS), cmp.Compare(a.Metric, b.Metric))
 }
 
 func fromBits(r *facts.Route) int {

@@ -34,7 +34,7 @@ func (w *walker) socket(s state, ns *Namespace, dev string) []Branch {
 	back := &walker{model: w.model, origin: w.origin, outside: w.outside, answer: s.began, branches: w.branches}
 	answer := s.pkt.reversed()
 	answer.TTL = defaultTTL
-	b.Reply = back.send(state{pkt: answer, probability: 1, connections: s.connections, assumed: s.assumed}, ns)
+	b.Reply = back.send(state{pkt: answer, probability: 1, connections: s.connections, assumed: s.assumed, store: s.store}, ns)
 	w.branches = back.branches
 	b.settle()
 	return branches
@@ -61,17 +61,13 @@ func (w *walker) listener(s state, ns *Namespace, dev string) (state, Verdict) {
 		return s.unsure(missing(ns, "listeners")), Delivered
 	}
 	var elsewhere []string
-	for _, l := range ns.facts.Listeners.Value {
-		if l.Proto != p.Proto || l.Port != int(p.Dport) {
-			continue
-		}
+	for _, l := range ns.listeners[listenerKey{p.Proto, int(p.Dport)}] {
 		local := l.Local.Unmap()
 		takes := local == p.Dst || local.IsUnspecified() && (local.Is4() == p.Dst.Is4() || local.Is6() && !l.V6Only)
 		if takes && (l.Dev == "" || l.Dev == dev) {
-			text := fmt.Sprintf("%s listens on %s", who(l), end(l.Local, p.Dport))
-			s = s.step(ns, StageSocket, text)
-			s.last().Source = l.Source
-			return s, Delivered
+			return s.say(ns, StageSocket, func() (string, facts.Source) {
+				return fmt.Sprintf("%s listens on %s", who(l), end(l.Local, uint16(l.Port))), l.Source
+			}), Delivered
 		}
 		elsewhere = append(elsewhere, end(l.Local, p.Dport))
 	}
@@ -91,7 +87,7 @@ func (w *walker) listener(s state, ns *Namespace, dev string) (state, Verdict) {
 	return s, Rejected
 }
 
-func who(l facts.Listener) string {
+func who(l *facts.Listener) string {
 	if l.Process == "" {
 		return "a socket"
 	}

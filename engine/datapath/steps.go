@@ -1,47 +1,106 @@
 package datapath
 
-// stepNode is a step of a walk. Branches that part share what they have in common; only a state's last step changes.
+import "github.com/netcause/netcause/engine/facts"
+
+// stepNode is a step of a walk, as small as it can be: most steps of most walks are never read. Branches that part share
+// what they have in common; only a state's last step changes.
 type stepNode struct {
-	Step
 	prev *stepNode
-	n    int
-	// say makes the text that goes before Step.Text: most steps of most walks are never read.
-	say func() string
+	ns   *Namespace
+	pkt  *Packet // as it leaves; shared by steps that do not change it
+	// say makes the text that goes before Text, and the source where there is none.
+	say     func() (string, facts.Source)
+	Stage   Stage
+	Text    string
+	Source  facts.Source
+	Verdict Verdict
+	Missing *Missing
+	TooBig  *Oversize
+	Service string
+	Assumed bool
+	circle  *[]string
 }
 
-// steps are the steps up to this one, with their texts.
-func (n *stepNode) steps() []Step {
-	if n == nil {
-		return nil
+func (n *stepNode) step() Step {
+	s := Step{
+		Node: n.ns.Node, Namespace: n.ns.ID, Stage: n.Stage, Packet: *n.pkt, Text: n.Text, Source: n.Source, Verdict: n.Verdict,
+		Missing: n.Missing, TooBig: n.TooBig, Service: n.Service, Assumed: n.Assumed,
 	}
-	list := make([]Step, n.n)
-	for ; n != nil; n = n.prev {
-		s := &list[n.n-1]
-		*s = n.Step
-		if n.say != nil {
-			s.Text = n.say() + s.Text
+	if n.say != nil {
+		text, source := n.say()
+		s.Text = text + s.Text
+		if s.Source == "" {
+			s.Source = source
 		}
+	}
+	if n.circle != nil {
+		s.Circle = *n.circle
+	}
+	return s
+}
+
+func (n *stepNode) len() (count int) {
+	for ; n != nil; n = n.prev {
+		count++
+	}
+	return count
+}
+
+// steps are the steps up to this one, written out.
+func (n *stepNode) steps() []Step {
+	list := make([]Step, n.len())
+	for i := len(list) - 1; i >= 0; i-- {
+		list[i] = n.step()
+		n = n.prev
 	}
 	return list
 }
 
 // step is the state with one more step.
 func (s state) step(ns *Namespace, stage Stage, text string) state {
-	n := 1
-	if s.steps != nil {
-		n += s.steps.n
+	n := s.store.node()
+	n.prev, n.ns, n.Stage, n.Text, n.Verdict = s.steps, ns, stage, text, Pass
+	if s.steps != nil && *s.steps.pkt == s.pkt {
+		n.pkt = s.steps.pkt
+	} else {
+		n.pkt = s.store.packet()
+		*n.pkt = s.pkt
 	}
-	s.steps = &stepNode{
-		Step: Step{Node: ns.Node, Namespace: ns.ID, Stage: stage, Packet: s.pkt, Text: text, Verdict: Pass}, prev: s.steps, n: n,
-	}
+	s.steps = n
 	return s
 }
 
-// say is the state with one more step, whose text is made when somebody reads it.
-func (s state) say(ns *Namespace, stage Stage, text func() string) state {
+// store has the steps of a walk in blocks.
+type store struct {
+	nodes   []stepNode
+	packets []Packet
+}
+
+const block = 32
+
+func (a *store) node() *stepNode {
+	if len(a.nodes) == 0 {
+		a.nodes = make([]stepNode, block)
+	}
+	n := &a.nodes[0]
+	a.nodes = a.nodes[1:]
+	return n
+}
+
+func (a *store) packet() *Packet {
+	if len(a.packets) == 0 {
+		a.packets = make([]Packet, block/4)
+	}
+	p := &a.packets[0]
+	a.packets = a.packets[1:]
+	return p
+}
+
+// say is the state with one more step, whose text and source are made when somebody reads it.
+func (s state) say(ns *Namespace, stage Stage, text func() (string, facts.Source)) state {
 	s = s.step(ns, stage, "")
 	s.steps.say = text
 	return s
 }
 
-func (s state) last() *Step { return &s.steps.Step }
+func (s state) last() *stepNode { return s.steps }

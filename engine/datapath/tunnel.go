@@ -53,17 +53,17 @@ func (w *walker) encapsulateVXLAN(s state, ns *Namespace, link *facts.Link, mac 
 		}
 	}
 	s.pkt = outer
-	s = s.step(ns, StageEncap, fmt.Sprintf("%s wraps it, VNI %d, for VTEP %s port %d", link.Ifname, v.ID, vtep, v.Port))
-	s.last().Source = source
+	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+		return fmt.Sprintf("%s wraps it, VNI %d, for VTEP %s port %d", link.Ifname, v.ID, vtep, v.Port), source
+	})
 	return w.sendOuter(s, ns, link, v.Local)
 }
 
 // vtep is the remote end for a hardware address; many says that there are several.
 func (n *Namespace) vtep(link *facts.Link, mac string) (vtep netip.Addr, source facts.Source, many bool) {
 	for _, want := range []string{mac, broadcastMAC} {
-		for i := range n.facts.FDB.Value {
-			e := &n.facts.FDB.Value[i]
-			if want == "" || e.MAC != want || e.Dev != link.Ifname || !e.Dst.IsValid() {
+		for _, e := range n.fdb[fdbKey{link.Ifname, want}] {
+			if want == "" || !e.Dst.IsValid() {
 				continue
 			}
 			if vtep.IsValid() {
@@ -122,8 +122,9 @@ func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop
 		outer.Length = inner.Length + overhead
 	}
 	s.pkt = outer
-	s = s.step(ns, StageEncap, fmt.Sprintf("%s wraps it for %s", link.Ifname, remote))
-	s.last().Source = link.Source
+	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+		return fmt.Sprintf("%s wraps it for %s", link.Ifname, remote), link.Source
+	})
 	return w.sendOuter(s, ns, link, t.Local)
 }
 
@@ -134,8 +135,7 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 	}
 	outer := s.pkt
 	var port *facts.Link // a VXLAN device of that port
-	for i := range ns.facts.Links.Value {
-		l := &ns.facts.Links.Value[i]
+	for _, l := range ns.tunnels {
 		if l.VXLAN != nil && outer.Proto == "udp" && l.VXLAN.Port == int(outer.Dport) {
 			port = l
 			if l.VXLAN.ID != outer.VNI && !l.VXLAN.External {
@@ -151,8 +151,7 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 		}
 		s.pkt = *outer.Inner
 		s.pkt.Mark = outer.Mark
-		s = s.step(ns, StageDecap, l.Ifname+" unwraps it")
-		s.last().Source = l.Source
+		s = s.say(ns, StageDecap, func() (string, facts.Source) { return l.Ifname + " unwraps it", l.Source })
 		if l.Kind == "vxlan" {
 			return w.arrive(s, place{ns, l.Ifname}, outer.innerMAC, outer.innerNexthop)
 		}

@@ -243,7 +243,9 @@ func TestTwoNodes(t *testing.T) {
 		})
 	}
 	t.Run("routes in a circle", func(t *testing.T) {
-		expired := func() int { return c.node[0].counter("Icmp", "OutTimeExcds") + c.node[1].counter("Icmp", "OutTimeExcds") }
+		expired := func() int {
+			return c.node[0].counter("Icmp", "OutTimeExcds") + c.node[1].counter("Icmp", "OutTimeExcds")
+		}
 		before := expired()
 		c.node[0].run("ip route add 10.244.9.0/24 via 192.168.50.2")
 		c.node[1].run("ip route add 10.244.9.0/24 via 192.168.50.1")

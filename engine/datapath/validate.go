@@ -57,7 +57,7 @@ func (n *Namespace) localSource(f Flow, source facts.Source, acceptLocal setting
 // reverse is __fib_validate_source: a lookup of the way back, as if the answer came in by the device that the packet leaves
 // by.
 func (n *Namespace) reverse(f Flow, out string, rp, acceptLocal setting) check {
-	back := Flow{Src: f.Dst, Dst: f.Src, Iif: out, Proto: f.Proto, Sport: f.Dport, Dport: f.Sport, TOS: f.TOS, UID: new(int)}
+	back := Flow{Src: f.Dst, Dst: f.Src, Iif: out, Proto: f.Proto, Sport: f.Dport, Dport: f.Sport, TOS: f.TOS, UID: &kernelUID}
 	if out == "" {
 		back.Iif = "lo"
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/netcause/netcause/engine/facts"
 )
 
 // Bounds of one walk.
@@ -54,7 +56,7 @@ func (m *Model) walk(from Sender, p Packet) Trace {
 		t.From += "/" + from.Namespace
 	}
 	w := &walker{model: m}
-	s := state{pkt: p, probability: 1}
+	s := state{pkt: p, probability: 1, store: &store{}}
 	ns := m.Namespace(from.Node, from.Namespace)
 	switch {
 	case ns == nil:
@@ -85,12 +87,14 @@ type walker struct {
 // state is one branch on its way. It is copied where branches part; what it points to does not change.
 type state struct {
 	pkt         Packet
+	store       *store // of all branches
 	steps       *stepNode
 	probability float64
 	when        []string
 	connections *connection
 	hops        int
 	visits      *visit
+	devices     int // that it came in by
 	// doubt: a step on the way was unknown and most likely let it pass.
 	doubt bool
 	// prerouted: a bridge has taken it through PREROUTING.
@@ -165,21 +169,25 @@ func (w *walker) send(s state, ns *Namespace) []Branch {
 		return s.unknown(ns, StageRoute, fmt.Sprintf("%s is no address of the sender's", s.pkt.Src), missing(ns, "addresses"))
 	}
 	var out []Branch
-	decisions, sources := ns.RouteOutput(s.pkt.flow("lo"))
-	for i, d := range decisions {
+	decisions, sources := ns.routeOutput(s.pkt.flow("lo"))
+	if len(decisions) == 1 {
+		s.pkt.Src = sources[0]
+		return w.output(s, ns, &decisions[0])
+	}
+	for i := range decisions {
 		if i > 0 && !w.fork() {
 			break
 		}
 		b := s
 		b.pkt.Src = sources[i]
-		b.probability *= d.Probability
-		out = append(out, w.output(b, ns, d)...)
+		b.probability *= decisions[i].Probability
+		out = append(out, w.output(b, ns, &decisions[i])...)
 	}
 	return out
 }
 
 // output is __ip_local_out with a way: OUTPUT, and routing again where that changed what routing looks at.
-func (w *walker) output(s state, ns *Namespace, d Decision) []Branch {
+func (w *walker) output(s state, ns *Namespace, d *Decision) []Branch {
 	s, ended := w.routed(s, ns, d)
 	if ended != nil {
 		return ended
@@ -198,9 +206,10 @@ func (w *walker) output(s state, ns *Namespace, d Decision) []Branch {
 			return w.leave(s, ns, "", d)
 		}
 		// ip_route_me_harder of net/ipv4/netfilter.c.
-		decisions, _ := ns.RouteOutput(s.pkt.flow("lo"))
+		decisions, _ := ns.routeOutput(s.pkt.flow("lo"))
 		var out []Branch
-		for i, again := range decisions {
+		for i := range decisions {
+			again := &decisions[i]
 			if i > 0 && !w.fork() {
 				break
 			}
@@ -218,15 +227,15 @@ func (w *walker) output(s state, ns *Namespace, d Decision) []Branch {
 }
 
 // routed adds the step of a routing decision, and the end where it is one.
-func (w *walker) routed(s state, ns *Namespace, d Decision) (state, []Branch) {
-	s = s.step(ns, StageRoute, d.Text)
-	s.last().Source, s.last().Missing = d.Source, d.Missing
+func (w *walker) routed(s state, ns *Namespace, d *Decision) (state, []Branch) {
+	s = s.say(ns, StageRoute, func() (string, facts.Source) { return d.text(), d.Source })
+	s.last().Missing = d.Missing
 	switch d.Action {
 	case "drop":
 		return s, s.end(Dropped)
 	case "reject":
 		if d.ICMP != "" {
-			s.last().Text += ": " + d.ICMP
+			s.last().Text = ": " + d.ICMP
 		}
 		return s, s.end(Rejected)
 	case "unknown":
@@ -256,20 +265,24 @@ func (w *walker) receive(s state, ns *Namespace, dev string) []Branch {
 
 // route is ip_rcv_finish: to this machine, or on by the ways that there are.
 func (w *walker) route(s state, ns *Namespace, dev string) []Branch {
+	decisions := ns.routeInput(s.pkt.flow(dev))
+	if len(decisions) == 1 {
+		return w.decided(s, ns, dev, &decisions[0])
+	}
 	var out []Branch
-	for i, d := range ns.RouteInput(s.pkt.flow(dev)) {
+	for i := range decisions {
 		if i > 0 && !w.fork() {
 			break
 		}
 		b := s
-		b.probability *= d.Probability
-		out = append(out, w.decided(b, ns, dev, d)...)
+		b.probability *= decisions[i].Probability
+		out = append(out, w.decided(b, ns, dev, &decisions[i])...)
 	}
 	return out
 }
 
 // decided follows one decision about a packet that came in by a device.
-func (w *walker) decided(s state, ns *Namespace, dev string, d Decision) []Branch {
+func (w *walker) decided(s state, ns *Namespace, dev string, d *Decision) []Branch {
 	s, ended := w.routed(s, ns, d)
 	switch {
 	case ended != nil:
@@ -285,7 +298,7 @@ func (w *walker) decided(s state, ns *Namespace, dev string, d Decision) []Branc
 }
 
 // forward is ip_forward: TTL and MTU come before the FORWARD hook.
-func (w *walker) forward(s state, ns *Namespace, dev string, d Decision) []Branch {
+func (w *walker) forward(s state, ns *Namespace, dev string, d *Decision) []Branch {
 	if s.pkt.TTL <= 1 {
 		s = s.step(ns, StageForward, "the TTL has run out, and its sender is told by icmp time-exceeded: the way is too long")
 		return s.end(Rejected)
@@ -304,7 +317,7 @@ func (w *walker) forward(s state, ns *Namespace, dev string, d Decision) []Branc
 }
 
 // leave is ip_output: POSTROUTING and then the device.
-func (w *walker) leave(s state, ns *Namespace, iif string, d Decision) []Branch {
+func (w *walker) leave(s state, ns *Namespace, iif string, d *Decision) []Branch {
 	s = s.policed(ns)
 	if iif == "" && d.Action == "forward" {
 		if ended := s.tooLong(ns, StageOutput, d); ended != nil {
