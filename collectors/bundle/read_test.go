@@ -26,7 +26,7 @@ import (
 // same are the options under which a snapshot and what was read of its bundle are equal: all that JSON does not tell
 // apart is an empty text from none.
 var same = cmp.Options{
-	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
+	cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{}),
 	cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Data" }, cmp.Comparer(bytes.Equal)),
 }
 

@@ -85,6 +85,9 @@ func (f *setter) value(v reflect.Value) {
 	case netip.Prefix:
 		v.Set(reflect.ValueOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(f.n >> 8), byte(f.n), 0}), 24)))
 		return
+	case netip.AddrPort:
+		v.Set(reflect.ValueOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(f.n >> 8), byte(f.n)}), uint16(f.n))))
+		return
 	case json.RawMessage:
 		v.SetBytes(fmt.Appendf(nil, `{"n":[%d,"<a>"]}`, f.n))
 		return

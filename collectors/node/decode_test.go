@@ -74,8 +74,18 @@ func TestLinkKinds(t *testing.T) {
 			facts.Link{Tunnel: &facts.Tunnel{Local: addr("fd00::1"), Remote: addr("fd00::2"), TTL: 64}},
 		},
 		{
-			"geneve", "geneve", &netlink.Geneve{Remote: ip("10.0.0.2"), Df: netlink.GENEVE_DF_SET},
-			facts.Link{Tunnel: &facts.Tunnel{Remote: addr("10.0.0.2"), PMTUDisc: true}},
+			"geneve", "geneve", &netlink.Geneve{ID: 7, Dport: 6081, Remote: ip("10.0.0.2"), Df: netlink.GENEVE_DF_SET},
+			facts.Link{Tunnel: &facts.Tunnel{Remote: addr("10.0.0.2"), PMTUDisc: true, ID: 7, Port: 6081}},
+		},
+		{
+			"geneve of a program", "geneve", &netlink.Geneve{Dport: 6081, FlowBased: true},
+			facts.Link{Tunnel: &facts.Tunnel{Port: 6081, External: true}},
+		},
+		{"macvlan", "macvlan", &netlink.Macvlan{Mode: netlink.MACVLAN_MODE_BRIDGE}, facts.Link{Macvlan: &facts.Macvlan{Mode: "bridge"}}},
+		{"macvtap", "macvtap", &netlink.Macvtap{Macvlan: netlink.Macvlan{Mode: netlink.MACVLAN_MODE_VEPA}}, facts.Link{Macvlan: &facts.Macvlan{Mode: "vepa"}}},
+		{
+			"ipvlan", "ipvlan", &netlink.IPVlan{Mode: netlink.IPVLAN_MODE_L3S, Flag: netlink.IPVLAN_FLAG_PRIVATE},
+			facts.Link{IPVLAN: &facts.IPVLAN{Mode: "l3s", Flag: "private"}},
 		},
 		{"wireguard", "wireguard", &netlink.Wireguard{}, facts.Link{Tunnel: &facts.Tunnel{}}},
 		{

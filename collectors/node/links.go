@@ -203,6 +203,7 @@ func (d devices) attributes(l *facts.Link, link netlink.Link) {
 		l.Tunnel = d.tunnel(link.Local, link.Remote, link.Ttl, false, link.Link)
 	case *netlink.Geneve:
 		l.Tunnel = d.tunnel(nil, link.Remote, link.Ttl, link.Df == netlink.GENEVE_DF_SET, link.Link)
+		l.Tunnel.ID, l.Tunnel.Port, l.Tunnel.External = int(link.ID), int(link.Dport), link.FlowBased
 	case *netlink.Wireguard:
 		// Its peers are in generic netlink; the outer header never carries DF (drivers/net/wireguard/socket.c).
 		l.Tunnel = &facts.Tunnel{}
@@ -212,6 +213,12 @@ func (d devices) attributes(l *facts.Link, link netlink.Link) {
 		l.Bridge = &facts.Bridge{VLANFiltering: link.VlanFiltering != nil && *link.VlanFiltering}
 	case *netlink.Bond:
 		l.Bond = &facts.Bond{Mode: link.Mode.String(), ActiveSlave: d.name(link.ActiveSlave)}
+	case *netlink.Macvlan:
+		l.Macvlan = &facts.Macvlan{Mode: macvlanModeName(link.Mode)}
+	case *netlink.Macvtap:
+		l.Macvlan = &facts.Macvlan{Mode: macvlanModeName(link.Mode)}
+	case *netlink.IPVlan:
+		l.IPVLAN = &facts.IPVLAN{Mode: ipvlanModeName(link.Mode), Flag: ipvlanFlagName(link.Flag)}
 	}
 }
 
@@ -219,6 +226,44 @@ func (d devices) tunnel(local, remote net.IP, ttl uint8, pmtudisc bool, link uin
 	return &facts.Tunnel{
 		Local: address(local), Remote: address(remote), TTL: int(ttl), PMTUDisc: pmtudisc, Link: d.name(int(link)),
 	}
+}
+
+func macvlanModeName(m netlink.MacvlanMode) string {
+	switch m {
+	case netlink.MACVLAN_MODE_PRIVATE:
+		return "private"
+	case netlink.MACVLAN_MODE_VEPA:
+		return "vepa"
+	case netlink.MACVLAN_MODE_BRIDGE:
+		return "bridge"
+	case netlink.MACVLAN_MODE_PASSTHRU:
+		return "passthru"
+	case netlink.MACVLAN_MODE_SOURCE:
+		return "source"
+	}
+	return ""
+}
+
+func ipvlanModeName(m netlink.IPVlanMode) string {
+	switch m {
+	case netlink.IPVLAN_MODE_L2:
+		return "l2"
+	case netlink.IPVLAN_MODE_L3:
+		return "l3"
+	case netlink.IPVLAN_MODE_L3S:
+		return "l3s"
+	}
+	return ""
+}
+
+func ipvlanFlagName(f netlink.IPVlanFlag) string {
+	switch f {
+	case netlink.IPVLAN_FLAG_PRIVATE:
+		return "private"
+	case netlink.IPVLAN_FLAG_VEPA:
+		return "vepa"
+	}
+	return "bridge"
 }
 
 func vlanProtocolName(p netlink.VlanProtocol) string {

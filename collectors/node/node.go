@@ -154,6 +154,9 @@ func (c *collector) kernelGroups(ctx context.Context, n *netns, conn *conn, out 
 	for i, m := range messages {
 		links[i] = d.link(n, m)
 	}
+	if err := wireguard(links); err != nil && linkErr == nil {
+		linkErr = err
+	}
 	out.Links = group(links, what("devices", linkErr), "", n.source("ip -d -s link show"))
 
 	for _, read := range []func(){

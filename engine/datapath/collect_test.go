@@ -99,6 +99,8 @@ func (ns *kernelNS) linkFacts() (links []facts.Link) {
 				ID: data.number("id"), Local: data.address("local"), Group: cmp.Or(data.address("remote"), data.address("group")),
 				Port: data.number("port"), Learning: data["learning"] == true, Link: data.text("link"),
 			}
+		case "macvlan":
+			l.Macvlan = &facts.Macvlan{Mode: data.text("mode")}
 		case "bridge":
 			l.Bridge = &facts.Bridge{VLANFiltering: data.number("vlan_filtering") != 0}
 		}

@@ -24,7 +24,7 @@ type hookKey struct {
 	src, dst          netip.Addr
 	proto, iif, oif   string
 	physIn, physOut   string
-	dport             uint16
+	sport, dport      uint16
 	mark              uint32
 	length, ttl, user int
 }
@@ -32,7 +32,7 @@ type hookKey struct {
 func (c *hookCache) outcomes(l *parsedListings, ns *Namespace, stage Stage, p *netfilter.Packet) []netfilter.Outcome {
 	k := hookKey{
 		ns: ns, stage: hookOf(stage), src: p.Src, dst: p.Dst, proto: p.Proto, iif: p.Iif, oif: p.Oif, physIn: p.PhysIn, physOut: p.PhysOut,
-		dport: p.Dport, mark: p.Mark, length: p.Length, ttl: p.TTL, user: -1,
+		sport: p.Sport, dport: p.Dport, mark: p.Mark, length: p.Length, ttl: p.TTL, user: -1,
 	}
 	if p.UID != nil {
 		k.user = *p.UID

@@ -21,12 +21,15 @@ type Model struct {
 	hostAddress map[netip.Addr][]place
 	hostMAC     map[string][]place
 	peers       map[place]place
-	pods        map[netip.Addr]*facts.Pod
-	podNames    map[facts.PodReference]podFacts
-	nodeObject  map[netip.Addr]string // InternalIP to name
-	parsed      sync.Map              // *Namespace to parsedListings
-	outer       hookCache
-	objects     *objects // nil where no cluster was read
+	// parents and children are of macvlan and ipvlan devices.
+	parents    map[place]place
+	children   map[place][]place
+	pods       map[netip.Addr]*facts.Pod
+	podNames   map[facts.PodReference]podFacts
+	nodeObject map[netip.Addr]string // InternalIP to name
+	parsed     sync.Map              // *Namespace to parsedListings
+	outer      hookCache
+	objects    *objects // nil where no cluster was read
 }
 
 type namespaceID struct{ node, id string }
@@ -59,6 +62,7 @@ func New(s *facts.Snapshot) *Model {
 		}
 	}
 	m.indexPeers()
+	m.indexParents()
 	if s.Cluster == nil {
 		return m
 	}

@@ -61,7 +61,7 @@ func NewNamespace(node, id string, n *facts.NetNS) *Namespace {
 		if l.Master != "" {
 			ns.ports[l.Master] = append(ns.ports[l.Master], l)
 		}
-		if l.VXLAN != nil || l.Tunnel != nil {
+		if l.VXLAN != nil || l.Tunnel != nil || l.Kind == "wireguard" {
 			ns.tunnels = append(ns.tunnels, l)
 		}
 	}

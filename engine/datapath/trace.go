@@ -69,6 +69,8 @@ type Packet struct {
 	// innerMAC is the destination of the Ethernet frame in Inner, innerNexthop whom it is for where that is not known.
 	innerMAC     string
 	innerNexthop netip.Addr
+	// vlan is the tag of the frame that it is in.
+	vlan int
 	// wrapper is the tunnel's device that made it.
 	wrapper place
 }

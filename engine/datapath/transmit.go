@@ -15,9 +15,15 @@ func (w *walker) transmit(s state, ns *Namespace, dev string, nexthop netip.Addr
 		return ended
 	}
 	switch link.Kind {
-	case "ipip", "sit", "gre", "ip6tnl", "ip6gre", "wireguard":
+	case "ipip", "sit", "gre", "ip6tnl", "ip6gre":
 		return w.encapsulateIP(s, ns, link, nexthop)
-	case "tun", "macvlan", "ipvlan", "macvtap", "vrf", "ifb", "xfrm", "vti":
+	case "wireguard":
+		return w.encapsulateWireGuard(s, ns, link)
+	case "ipvlan":
+		if link.IPVLAN != nil && link.IPVLAN.Mode != "l2" {
+			return w.throughParent(s, ns, link)
+		}
+	case "tun", "macvtap", "ipvtap", "vrf", "ifb", "xfrm", "vti":
 		return s.unknown(ns, StageLink, fmt.Sprintf("%s is a device of kind %s: what is beyond it is no fact", dev, link.Kind), nil)
 	}
 	s, mac, ended := w.neighbour(s, ns, link, nexthop)
@@ -84,7 +90,13 @@ func (w *walker) frame(s state, ns *Namespace, link *facts.Link, mac string, nex
 		return w.bridge(s, ns, link, nil, mac, nexthop)
 	case "vxlan":
 		return w.encapsulateVXLAN(s, ns, link, mac, nexthop)
-	case "geneve", "gretap", "macvlan", "ipvlan", "tun":
+	case "geneve":
+		return w.encapsulateGeneve(s, ns, link, mac, nexthop)
+	case "macvlan", "ipvlan":
+		return w.sibling(s, ns, link, mac, nexthop)
+	case "bond", "team":
+		return w.slaves(s, ns, link, mac, nexthop)
+	case "gretap", "tun":
 		return s.unknown(ns, StageLink, fmt.Sprintf("what is beyond %s, a device of kind %s, is no fact", link.Ifname, link.Kind), nil)
 	case "veth":
 		if at, ok := w.model.peer(ns, link); ok {
@@ -100,28 +112,30 @@ func (w *walker) frame(s state, ns *Namespace, link *facts.Link, mac string, nex
 			return w.arrive(s, at, mac, nexthop)
 		}
 	case "vlan":
-		below, ended := w.link(s, ns, link.Link)
-		if ended != nil {
-			return ended
-		}
-		if below.Kind == "bridge" || below.Kind == "veth" {
-			if _, ok := w.model.peer(ns, below); ok || below.Kind == "bridge" {
-				return s.unknown(ns, StageLink, "a VLAN's frame on "+below.Ifname+" is not followed", nil)
-			}
-		}
+		return w.tag(s, ns, link, mac, nexthop)
 	}
 	return w.segment(s, ns, link, mac, nexthop)
 }
 
 // segment is the way out of the node: to the other node on the link that owns the nexthop.
 func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, nexthop netip.Addr) []Branch {
+	if child, ok := w.model.childOf(place{ns, link.Ifname}, nexthop, nexthop); ok {
+		s = s.step(ns, StageLink, fmt.Sprintf("%s has %s, on %s of %s: a parent and its %ss do not reach each other",
+			child.ns.title(), nexthop, child.dev, link.Ifname, child.ns.links[child.dev].Kind))
+		s.last().Source = link.Source
+		return s.end(Dropped)
+	}
 	found, addressKnown := w.model.onSegment(ns, nexthop, mac)
 	s = s.say(ns, StageLink, func() (string, facts.Source) {
 		return fmt.Sprintf("leaves %s by %s for %s", ns.title(), link.Ifname, nexthop), link.Source
 	})
 	switch {
 	case len(found) == 1:
-		s.pkt.Mark, s.pkt.uid = 0, nil
+		if text := otherVLAN(s.pkt.vlan, found[0]); text != "" {
+			s.last().Text += text
+			return s.end(Unknown)
+		}
+		s.pkt.Mark, s.pkt.uid, s.pkt.vlan = 0, nil, 0
 		return w.arrive(s, found[0], mac, nexthop)
 	case len(found) > 1:
 		s.last().Text += fmt.Sprintf(": %d nodes have this address", len(found))
@@ -186,6 +200,12 @@ func (w *walker) arrive(s state, at place, mac string, nexthop netip.Addr) []Bra
 	}
 	if s, ended = s.again(visit{at: at, mac: mac, nexthop: nexthop, frame: true}); ended != nil {
 		return ended
+	}
+	if s.pkt.vlan != 0 {
+		return w.untag(s, at, mac, nexthop)
+	}
+	if child, ok := w.model.childOf(at, nexthop, s.pkt.Dst); ok && (mac == "" || mac == child.ns.links[child.dev].Address) {
+		return w.toChild(s, at, child, mac, nexthop)
 	}
 	if master := at.ns.links[link.Master]; master != nil {
 		switch master.Kind {

@@ -97,8 +97,8 @@ func (w *walker) sendOuter(s state, ns *Namespace, link *facts.Link, local netip
 // encapsulateIP is ip_tunnel_xmit of net/ipv4/ip_tunnel.c; without a remote end the route's nexthop is it.
 func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop netip.Addr) []Branch {
 	t := link.Tunnel
-	if t == nil || link.Kind == "wireguard" {
-		return s.unknown(ns, StageEncap, fmt.Sprintf("the peers of %s (%s) are no facts", link.Ifname, link.Kind), nil)
+	if t == nil {
+		return s.unknown(ns, StageEncap, fmt.Sprintf("the ends of %s (%s) are no facts", link.Ifname, link.Kind), nil)
 	}
 	proto, overhead := "ipencap", 20
 	switch {
@@ -135,13 +135,24 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 	}
 	outer := s.pkt
 	var port *facts.Link // a VXLAN device of that port
+	made := outer.made()
 	for _, l := range ns.tunnels {
-		if l.VXLAN != nil && outer.Proto == "udp" && l.VXLAN.Port == int(outer.Dport) {
+		switch {
+		case made == "wireguard":
+			if l.Kind == "wireguard" && l.WireGuard == nil {
+				return s.unknown(ns, StageDecap, fmt.Sprintf("the peers of %s were not read: wg show %s", l.Ifname, l.Ifname), missing(ns, "links"))
+			}
+			if l.Kind != "wireguard" || l.WireGuard.ListenPort != int(outer.Dport) {
+				continue
+			}
+		case l.VXLAN != nil && made == "vxlan" && l.VXLAN.Port == int(outer.Dport):
 			port = l
 			if l.VXLAN.ID != outer.VNI && !l.VXLAN.External {
 				continue
 			}
-		} else if l.Tunnel == nil || !tunnelTakes(l, outer) {
+		case made == "geneve" && l.Kind == "geneve" && l.Tunnel != nil && l.Tunnel.Port == int(outer.Dport) && l.Tunnel.External:
+			return s.unknown(ns, StageDecap, l.Ifname+" leaves it to a program what it takes: it is no fact", nil)
+		case l.Tunnel == nil || !tunnelTakes(l, outer):
 			continue
 		}
 		if !slices.Contains(l.Flags, "UP") {
@@ -149,16 +160,24 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 			s.last().Source = l.Source
 			return s.end(Dropped)
 		}
+		if made == "wireguard" {
+			return w.decryptWireGuard(s, ns, l)
+		}
 		s.pkt = *outer.Inner
 		s.pkt.Mark = outer.Mark
 		s = s.say(ns, StageDecap, func() (string, facts.Source) { return l.Ifname + " unwraps it", l.Source })
-		if l.Kind == "vxlan" {
+		if l.Kind == "vxlan" || l.Kind == "geneve" {
 			return w.arrive(s, place{ns, l.Ifname}, outer.innerMAC, outer.innerNexthop)
 		}
 		return w.receive(s, ns, l.Ifname)
 	}
 	text := fmt.Sprintf("no tunnel device takes %s from %s", outer.Proto, outer.Src)
-	if outer.VNI != 0 {
+	switch {
+	case made == "wireguard":
+		text = fmt.Sprintf("no WireGuard device listens on port %d", outer.Dport)
+	case made == "geneve":
+		text = fmt.Sprintf("no Geneve device of VNI %d takes port %d from %s", outer.VNI, outer.Dport, outer.Src)
+	case outer.VNI != 0:
 		text = fmt.Sprintf("no VXLAN device of VNI %d takes port %d", outer.VNI, outer.Dport)
 	}
 	if port != nil {
@@ -168,7 +187,45 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 	return s.end(Dropped)
 }
 
+// made is the kind of the tunnel's device that wrapped a packet.
+func (p *Packet) made() string {
+	if p.wrapper.ns != nil {
+		if l := p.wrapper.ns.links[p.wrapper.dev]; l != nil {
+			return l.Kind
+		}
+	}
+	return ""
+}
+
+// encapsulateGeneve is geneve_xmit of drivers/net/geneve.c: one device has one other end, unless a program gives each packet
+// its own (Cilium, OVN).
+func (w *walker) encapsulateGeneve(s state, ns *Namespace, link *facts.Link, mac string, nexthop netip.Addr) []Branch {
+	t := link.Tunnel
+	if t == nil || t.External || t.ID == 0 || !t.Remote.IsValid() {
+		return s.unknown(ns, StageEncap, link.Ifname+" takes its destination from the program that sends: it is no fact", nil)
+	}
+	inner := s.pkt
+	outer := Packet{
+		Dst: t.Remote, Proto: "udp", Dport: uint16(t.Port), Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, VNI: t.ID, Inner: &inner,
+		innerMAC: mac, innerNexthop: nexthop, wrapper: place{ns, link.Ifname},
+	}
+	if inner.Length > 0 {
+		outer.Length = inner.Length + vxlanOverhead4 // without options it is as long
+		if t.Remote.Is6() {
+			outer.Length = inner.Length + vxlanOverhead6
+		}
+	}
+	s.pkt = outer
+	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+		return fmt.Sprintf("%s wraps it, VNI %d, for %s port %d", link.Ifname, t.ID, t.Remote, t.Port), link.Source
+	})
+	return w.sendOuter(s, ns, link, netip.Addr{})
+}
+
 func tunnelTakes(l *facts.Link, p Packet) bool {
+	if l.Kind == "geneve" {
+		return p.made() == "geneve" && l.Tunnel.ID == p.VNI && l.Tunnel.Port == int(p.Dport) && l.Tunnel.Remote == p.Src // geneve_lookup
+	}
 	kind := map[string]string{"ipencap": "ipip", "gre": "gre", "ipv6": "sit"}[p.Proto]
 	is := func(a, want netip.Addr) bool { return !a.IsValid() || a.IsUnspecified() || a == want }
 	return l.Kind == kind && is(l.Tunnel.Local, p.Dst) && is(l.Tunnel.Remote, p.Src)

@@ -69,6 +69,11 @@ func (m *Model) onSegment(ns *Namespace, nexthop netip.Addr, mac string) (found 
 			found = append(found, at)
 		}
 	}
+	for _, at := range m.byAddress[nexthop] {
+		if parent, ok := m.parents[at]; ok && at.ns.Node != ns.Node && (mac == "" || at.link().Address == mac) && !slices.Contains(found, at) {
+			found, addressKnown = append(found, parent), true
+		}
+	}
 	if mac == "" || len(found) > 0 {
 		return found, addressKnown
 	}

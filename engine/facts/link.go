@@ -30,13 +30,17 @@ type Link struct {
 	CarrierChanges uint64 `json:"carrier_changes,omitempty"`
 	GSOMaxSize     int    `json:"gso_max_size,omitempty"`
 
-	VXLAN      *VXLAN          `json:"vxlan,omitempty"`
-	Tunnel     *Tunnel         `json:"tunnel,omitempty"`
-	VLAN       *VLAN           `json:"vlan,omitempty"`
-	Bridge     *Bridge         `json:"bridge,omitempty"`
-	BridgePort *BridgePort     `json:"bridge_port,omitempty"`
-	Bond       *Bond           `json:"bond,omitempty"`
-	Stats64    *LinkStatistics `json:"stats64,omitempty"`
+	VXLAN      *VXLAN      `json:"vxlan,omitempty"`
+	Tunnel     *Tunnel     `json:"tunnel,omitempty"`
+	VLAN       *VLAN       `json:"vlan,omitempty"`
+	Bridge     *Bridge     `json:"bridge,omitempty"`
+	BridgePort *BridgePort `json:"bridge_port,omitempty"`
+	Bond       *Bond       `json:"bond,omitempty"`
+	Macvlan    *Macvlan    `json:"macvlan,omitempty"`
+	IPVLAN     *IPVLAN     `json:"ipvlan,omitempty"`
+	// WireGuard is nil where its peers were not read: that takes privileges.
+	WireGuard *WireGuard      `json:"wireguard,omitempty"`
+	Stats64   *LinkStatistics `json:"stats64,omitempty"`
 }
 
 // VXLAN are the attributes of a VXLAN device.
@@ -62,6 +66,41 @@ type Tunnel struct {
 	// PMTUDisc: the outer header carries DF.
 	PMTUDisc bool   `json:"pmtudisc"`
 	Link     string `json:"link,omitempty"`
+	// ID, Port and External are of Geneve: the VNI, the UDP port of the other end, and that VNI and destination come with
+	// each packet (collect metadata).
+	ID       int  `json:"id,omitempty"`
+	Port     int  `json:"port,omitempty"`
+	External bool `json:"external,omitempty"`
+}
+
+// WireGuard are the settings of a WireGuard device, as `wg show` shows them. Private and preshared keys are not among them.
+type WireGuard struct {
+	PublicKey  string          `json:"public_key,omitempty"` // base64
+	ListenPort int             `json:"listen_port"`
+	Fwmark     uint32          `json:"fwmark,omitempty"`
+	Peers      []WireGuardPeer `json:"peers"`
+}
+
+// WireGuardPeer is a peer of a WireGuard device. Its allowed IPs are the destinations that are sent to it, the longest prefix
+// of all peers, and the sources that are taken from it.
+type WireGuardPeer struct {
+	PublicKey string `json:"public_key"`
+	// Endpoint is where it was last heard from, or is set to be; invalid where neither is known.
+	Endpoint   netip.AddrPort `json:"endpoint,omitzero"`
+	AllowedIPs []netip.Prefix `json:"allowed_ips"`
+	// LastHandshake is in seconds since 1970, 0 for never.
+	LastHandshake int64 `json:"latest_handshake,omitempty"`
+}
+
+// Macvlan are the attributes of a macvlan or macvtap device; Link is its parent.
+type Macvlan struct {
+	Mode string `json:"mode"` // "private", "vepa", "bridge", "passthru" or "source"
+}
+
+// IPVLAN are the attributes of an ipvlan device; Link is its parent.
+type IPVLAN struct {
+	Mode string `json:"mode"` // "l2", "l3" or "l3s"
+	Flag string `json:"flag"` // "bridge", "private" or "vepa"
 }
 
 // VLAN are the attributes of a VLAN device.
