@@ -249,7 +249,7 @@ func (ns *kernelNS) sysctlFacts() map[string]facts.Sysctl {
 	ns.do(func() {
 		// /proc/sys/net shows the namespace of the thread that looks.
 		for _, pattern := range []string{
-			"net/ipv4/ip_forward", "net/ipv4/conf/*/*", "net/ipv6/conf/*/forwarding", "net/bridge/*", "net/ipv4/icmp_echo_ignore_all",
+			"net/ipv4/ip_forward", "net/ipv4/conf/*/*", "net/ipv6/conf/*/forwarding", "net/ipv6/conf/*/proxy_ndp", "net/ipv6/conf/*/ignore_routes_with_linkdown", "net/bridge/*", "net/ipv4/icmp_echo_ignore_all",
 		} {
 			paths, _ := filepath.Glob("/proc/sys/" + pattern)
 			for _, path := range paths {
@@ -266,16 +266,27 @@ func (ns *kernelNS) sysctlFacts() map[string]facts.Sysctl {
 }
 
 func (ns *kernelNS) listenerFacts() (list []facts.Listener) {
-	for line := range strings.Lines(ns.run("ss -H -n -l -t -u -4")) {
-		f := strings.Fields(line)
-		if len(f) < 5 {
-			continue
-		}
-		host, port, _ := strings.Cut(f[4], ":")
-		a, err := netip.ParseAddr(strings.Split(host, "%")[0])
-		n, _ := strconv.Atoi(port)
-		if err == nil {
-			list = append(list, facts.Listener{Source: "ss -lntu", Proto: f[0], Family: "inet", Local: a, Port: n})
+	for _, family := range []string{"-4", "-6"} {
+		for line := range strings.Lines(ns.run("ss -H -n -l -t -u " + family)) {
+			f := strings.Fields(line)
+			if len(f) < 5 {
+				continue
+			}
+			i := strings.LastIndex(f[4], ":")
+			host := strings.Split(strings.Trim(f[4][:i], "[]"), "%")[0]
+			l := facts.Listener{Source: "ss -lntu", Proto: f[0], Family: "inet"}
+			if family == "-6" {
+				l.Family, l.V6Only = "inet6", host != "*"
+			}
+			if host == "*" {
+				host = "::"
+			}
+			var err error
+			if l.Local, err = netip.ParseAddr(host); err != nil {
+				continue
+			}
+			l.Port, _ = strconv.Atoi(f[4][i+1:])
+			list = append(list, l)
 		}
 	}
 	return list

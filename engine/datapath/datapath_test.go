@@ -188,6 +188,45 @@ func TestRouteInput(t *testing.T) {
 	}
 }
 
+// TestRoute6 is what packets of IPv6 that were sent for it found.
+func TestRoute6(t *testing.T) {
+	six := func(dst, dev string, table int) facts.Route {
+		r := route("unicast", dst, dev)
+		r.Family, r.Table = "inet6", table
+		return r
+	}
+	fromFD := rule(100, 100)
+	fromFD.Family, fromFD.From = "inet6", "fd00::/8"
+	h := host(addRoutes(six("fd01::/64", "eth1", facts.TableMain), six("fd00::/64", "eth0", facts.TableMain), six("fd09::/64", "eth1", 100)), addRules(fromFD),
+		sysctl("net.ipv6.conf.all.forwarding", "1"), func(n *facts.NetNS) {
+			for _, r := range []facts.RoutingRule{rule(0, facts.TableLocal), rule(32766, facts.TableMain)} {
+				r.Family = "inet6"
+				n.Rules.Value = append(n.Rules.Value, r)
+			}
+			n.Addresses.Value = append(n.Addresses.Value, facts.Address{Dev: "eth0", Family: "inet6", Local: netip.MustParseAddr("fd00::1"), Prefixlen: 64, Scope: "global"})
+		})
+	n := datapath.NewNamespace("n1", "", &h)
+	for _, x := range []struct{ src, dst, want string }{
+		{"fe80::77", "fd01::2", "reject icmp6-beyond-scope"},
+		{"fe80::77", "fd00::2", "forward "}, // back by the device that it came in by
+		{"::", "fd01::2", "drop "},
+		{"fd00::2", "fd01::2", "forward "},
+	} {
+		d := n.RouteInput(datapath.Flow{Src: netip.MustParseAddr(x.src), Dst: netip.MustParseAddr(x.dst), Iif: "eth0"})[0]
+		if got := d.Action + " " + d.ICMP; got != x.want {
+			t.Errorf("%s to %s: %s, want %s", x.src, x.dst, got, x.want)
+		}
+	}
+	// A rule with a source takes what has none yet only where there is no other way.
+	f := datapath.Flow{Dst: netip.MustParseAddr("fd09::2")}
+	if d, _ := n.RouteOutput(f); d[0].Action != "reject" {
+		t.Errorf("lookup: %s", d[0].Text)
+	}
+	if d, src := n.SocketOutput(f); d[0].Action != "forward" || d[0].Way.Dev != "eth1" || src[0].String() != "fd00::1" {
+		t.Errorf("socket: %s from %s", d[0].Text, src[0])
+	}
+}
+
 // TestDefaultsRotate is what the differential test found: of several default routes, for different TOS, the kernel does not
 // keep to the first.
 func TestDefaultsRotate(t *testing.T) {

@@ -185,12 +185,18 @@ func (n *Namespace) routeInput6(f Flow) []Decision {
 	if d, stop := n.mayForward(f, r); stop {
 		return []Decision{d}
 	}
-	if f.Src.IsLinkLocalUnicast() || f.Src.IsUnspecified() {
-		return []Decision{decide("drop", fmt.Sprintf("a packet from %s is not forwarded", f.Src), r)}
-	}
 	out := make([]Decision, len(r.Ways))
 	for i, way := range r.Ways {
 		out[i] = n.forward(f, r, way)
+		// ip6_forward looks at the source only where it does not send back to where it came from.
+		switch {
+		case way.Dev == f.Iif:
+		case f.Src.IsUnspecified():
+			out[i] = decide("drop", fmt.Sprintf("a packet from %s is not forwarded", f.Src), r)
+		case f.Src.IsLinkLocalUnicast():
+			out[i] = decide("reject", fmt.Sprintf("a packet from %s stays on its link", f.Src), r)
+			out[i].ICMP = "icmp6-beyond-scope"
+		}
 		out[i].Probability = way.Probability
 	}
 	return out

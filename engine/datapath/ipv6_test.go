@@ -59,6 +59,7 @@ func TestRouteGetAgrees6(t *testing.T) {
 	for i := range 3 {
 		ns.run(fmt.Sprintf("ip address add fd0%d::1/64 dev eth%d nodad", i, i))
 	}
+	ns.awaitAnycast()
 	c := configuration{random, ns, true}
 	compared, bad := 0, 0
 	kinds := map[string]int{}

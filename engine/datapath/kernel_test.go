@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -135,4 +136,14 @@ func (ns *kernelNS) counter(protocol, name string) int {
 	}
 	ns.t.Fatalf("no counter %s of %s", name, protocol)
 	return 0
+}
+
+// await waits for a condition.
+func await(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not come to %s", what)
+		}
+	}
 }

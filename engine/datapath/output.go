@@ -3,6 +3,8 @@ package datapath
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/netcause/netcause/engine/facts"
 )
 
 // RouteOutput is what routing does with a packet of this machine's own: ip_route_output_key_hash_rcu of net/ipv4/route.c
@@ -11,6 +13,26 @@ import (
 func (n *Namespace) RouteOutput(f Flow) (decisions []Decision, sources []netip.Addr) {
 	decisions, sources = n.routeOutput(f)
 	return written(decisions), sources
+}
+
+// SocketOutput is what a socket of this machine gets: RouteOutput, and in IPv6, where that finds no way for a packet without a
+// source, another try with the source that is chosen, which rules may ask for (ip6_dst_lookup_tail of
+// net/ipv6/ip6_output.c).
+func (n *Namespace) SocketOutput(f Flow) (decisions []Decision, sources []netip.Addr) {
+	decisions, sources = n.socketOutput(f)
+	return written(decisions), sources
+}
+
+func (n *Namespace) socketOutput(f Flow) (decisions []Decision, sources []netip.Addr) {
+	decisions, sources = n.routeOutput(f)
+	if f.Src.IsValid() || f.Dst.Is4() || len(decisions) != 1 || decisions[0].Action != "drop" && decisions[0].Action != "reject" ||
+		n.facts.Addresses.Status != facts.Read {
+		return decisions, sources
+	}
+	if f.Src = n.selectAddress6("", f.Dst); f.Src.IsValid() {
+		return n.routeOutput(f)
+	}
+	return decisions, sources
 }
 
 func (n *Namespace) routeOutput(f Flow) (decisions []Decision, sources []netip.Addr) {

@@ -147,6 +147,12 @@ func (l *lab) send(p *probe) {
 
 // arrivals collects where the probes come out until it is quiet: "eth1", "local", "icmp 1", and the sources they come with.
 func (l *lab) arrivals() (places map[uint32][]string, sources map[uint32]netip.Addr) {
+	return l.arrivalsBy(note)
+}
+
+func (l *lab) arrivalsBy(
+	note func(b []byte, at int, places map[uint32][]string, sources map[uint32]netip.Addr),
+) (places map[uint32][]string, sources map[uint32]netip.Addr) {
 	places, sources = map[uint32][]string{}, map[uint32]netip.Addr{}
 	var fds []unix.PollFd
 	for _, fd := range append(l.wire[:], l.local...) {
@@ -172,13 +178,13 @@ func (l *lab) arrivals() (places map[uint32][]string, sources map[uint32]netip.A
 					continue
 				}
 				at := slices.Index(l.wire[:], int(fds[i].Fd))
-				l.note(buf[:n], at, places, sources)
+				note(buf[:n], at, places, sources)
 			}
 		}
 	}
 }
 
-func (l *lab) note(b []byte, at int, places map[uint32][]string, sources map[uint32]netip.Addr) {
+func note(b []byte, at int, places map[uint32][]string, sources map[uint32]netip.Addr) {
 	if len(b) < 8 || binary.BigEndian.Uint32(b[len(b)-8:]) != magic {
 		return
 	}
@@ -198,7 +204,7 @@ func (l *lab) note(b []byte, at int, places map[uint32][]string, sources map[uin
 func (p probe) expected(n *datapath.Namespace) (places []string, sources []netip.Addr) {
 	var decisions []datapath.Decision
 	if p.flow.Iif == "lo" {
-		decisions, sources = n.RouteOutput(p.flow)
+		decisions, sources = n.SocketOutput(p.flow)
 	} else {
 		decisions = n.RouteInput(p.flow)
 	}

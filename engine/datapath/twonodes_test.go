@@ -91,7 +91,7 @@ func (c *cluster) listen(ns *kernelNS, address string) {
 	c.t.Helper()
 	var l net.Listener
 	var err error
-	ns.do(func() { l, err = net.Listen("tcp4", address) })
+	ns.do(func() { l, err = net.Listen("tcp", address) })
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (c *cluster) connect(from *kernelNS, to string) string {
 	var err error
 	from.do(func() {
 		var conn net.Conn
-		if conn, err = net.DialTimeout("tcp4", to, 300*time.Millisecond); err == nil {
+		if conn, err = net.DialTimeout("tcp", to, 300*time.Millisecond); err == nil {
 			conn.Close()
 		}
 	})
@@ -126,6 +126,8 @@ func (ns *kernelNS) listings(n *facts.NetNS) {
 		{&n.IPTablesNFT, "iptables-nft-save", "iptables-save"},
 		{&n.IPTablesLegacy, "iptables-legacy-save", "iptables-save"},
 		{&n.NFTables, "nft list ruleset", "nft"},
+		{&n.IP6TablesNFT, "ip6tables-nft-save", "iptables-save"},
+		{&n.IP6TablesLegacy, "ip6tables-legacy-save", "iptables-save"},
 		{&n.IPSet, "ipset save", "ipset-save"},
 	} {
 		out, err := ns.try("", l.command)

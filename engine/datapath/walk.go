@@ -169,7 +169,7 @@ func (w *walker) send(s state, ns *Namespace) []Branch {
 		return s.unknown(ns, StageRoute, fmt.Sprintf("%s is no address of the sender's", s.pkt.Src), missing(ns, "addresses"))
 	}
 	var out []Branch
-	decisions, sources := ns.routeOutput(s.pkt.flow("lo"))
+	decisions, sources := ns.socketOutput(s.pkt.flow("lo"))
 	if len(decisions) == 1 {
 		s.pkt.Src = sources[0]
 		return w.output(s, ns, &decisions[0])
