@@ -31,7 +31,7 @@ func (w *walker) socket(s state, ns *Namespace, dev string) []Branch {
 	if !w.fork() {
 		return branches
 	}
-	back := &walker{model: w.model, origin: w.origin, outside: w.outside, answer: s.began, branches: w.branches}
+	back := &walker{model: w.model, origin: w.origin, outside: w.outside, answer: s.began, question: s.arrivals, branches: w.branches}
 	answer := s.pkt.reversed()
 	answer.TTL = defaultTTL
 	b.Reply = back.send(state{pkt: answer, probability: 1, connections: s.connections, assumed: s.assumed, store: s.store}, ns)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -244,6 +245,30 @@ func TestTwoNodes(t *testing.T) {
 			_, _ = c.node[0].try("", "iptables -t nat -D POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE")
 		})
 	}
+	for _, x := range []struct {
+		name, filter, really, text string
+		verdict                    datapath.Verdict
+	}{
+		{"an answer by another way", "0", "delivered", "asymmetric: the question came in by flannel.1, the answer leaves by eth0", datapath.Delivered},
+		{
+			"an answer by another way, and strict rp_filter", "1", "silence",
+			"rp_filter=1 (strict) drops it: it comes in by eth0, and the way back to its source 10.244.2.2 is by flannel.1 (route 10.244.2.0/24)", datapath.Dropped,
+		},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c.node[1].run("ip route replace 10.244.1.0/24 via 192.168.50.1 dev eth0")
+			c.node[0].run("sysctl -q -w net.ipv4.conf.all.rp_filter=" + x.filter)
+			really := c.connect(c.pod[0], "10.244.2.2:8080")
+			got := datapath.New(c.snapshot()).Trace(pod, tcpTo("10.244.2.2:8080"))
+			c.node[1].run("ip route replace 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink")
+			c.node[0].run("sysctl -q -w net.ipv4.conf.all.rp_filter=0")
+			reply := got.Branches[0].Reply
+			said := len(reply) == 1 && slices.ContainsFunc(reply[0].Steps, func(s datapath.Step) bool { return s.Text == x.text })
+			if got.Verdict != x.verdict || really != x.really || !said {
+				t.Errorf("%s, really %s\n%s", got.Verdict, really, show(got.Branches, ""))
+			}
+		})
+	}
 	t.Run("routes in a circle", func(t *testing.T) {
 		expired := func() int {
 			return c.node[0].counter("Icmp", "OutTimeExcds") + c.node[1].counter("Icmp", "OutTimeExcds")
@@ -374,7 +399,7 @@ func TestTwoNodesFaults(t *testing.T) {
 			"rp_filter and an asymmetric route", n2,
 			"ip route replace 10.244.1.0/24 via 192.168.50.1 dev eth0\nsysctl -q -w net.ipv4.conf.all.rp_filter=1",
 			"ip route replace 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink\nsysctl -q -w net.ipv4.conf.all.rp_filter=0", "", "silence",
-			cause{datapath.Dropped, "n2", datapath.StageRoute, "rp_filter=1 of flannel.1", false},
+			cause{datapath.Dropped, "n2", datapath.StageRoute, "rp_filter=1 (strict) drops it: it comes in by flannel.1, and the way back to its source 10.244.1.2 is by eth0", false},
 		},
 		{
 			"flannel.1 down", n2, "ip link set flannel.1 down", "ip link set flannel.1 up\nip route replace 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink\nip neighbour replace 10.244.1.0 lladdr 02:00:00:00:00:01 dev flannel.1 nud permanent", "", "silence",

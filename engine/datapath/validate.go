@@ -70,7 +70,8 @@ func (n *Namespace) reverse(f Flow, out string, rp, acceptLocal setting) check {
 	}
 	filtered := check{
 		ok: no, source: rp.source,
-		text: fmt.Sprintf("rp_filter=%d of %s drops it: %s", rp.value, f.Iif, n.backText(r, f.Src)),
+		text: fmt.Sprintf("rp_filter=%d (%s) drops it: it comes in by %s, and %s",
+			rp.value, map[bool]string{true: "strict", false: "loose"}[rp.value == 1], f.Iif, n.backText(r, f.Src)),
 	}
 	if !r.found() {
 		if rp.value != 0 {
@@ -122,7 +123,7 @@ func routeDevs(r *facts.Route) []string {
 
 func (n *Namespace) backText(r Result, src netip.Addr) string {
 	if r.Route == nil || len(r.Ways) == 0 {
-		return fmt.Sprintf("there is no route back to %s", src)
+		return fmt.Sprintf("there is no route back to its source %s", src)
 	}
-	return fmt.Sprintf("the way back to %s is %s dev %s", src, r.Route.Dst, r.Ways[0].Dev)
+	return fmt.Sprintf("the way back to its source %s is by %s (route %s)", src, r.Ways[0].Dev, r.Route.Dst)
 }

@@ -81,6 +81,7 @@ type walker struct {
 	outside bool
 	// answer is what the sender's socket takes for an answer, while the answer is walked.
 	answer   *Packet
+	question *arrival // by what came in what is answered
 	branches int
 }
 
@@ -95,6 +96,7 @@ type state struct {
 	hops        int
 	visits      *visit
 	devices     int // that it came in by
+	arrivals    *arrival
 	// doubt: a step on the way was unknown and most likely let it pass.
 	doubt bool
 	// prerouted: a bridge has taken it through PREROUTING.
@@ -146,6 +148,7 @@ func (w *walker) enter(s state, ns *Namespace, dev string) (state, []Branch) {
 		if s, looped = s.again(visit{at: place{ns, dev}}); looped != nil {
 			return s, looped
 		}
+		s = s.arrived(ns, dev)
 	}
 	if ns.links["cilium_host"] != nil && !s.doubt {
 		s = s.step(ns, StageLink, "programs of Cilium on "+ns.title()+"'s devices may take it another way: they are no facts").unsure(nil)
@@ -324,6 +327,7 @@ func (w *walker) leave(s state, ns *Namespace, iif string, d *Decision) []Branch
 			return ended
 		}
 	}
+	s = w.asymmetric(s, ns, d.Way.Dev)
 	nexthop := d.Way.Nexthop(s.pkt.Dst)
 	return w.hook(s, ns, StagePostrouting, iif, d.Way.Dev, nexthop, func(s state) []Branch {
 		if d.Action == "local" {
