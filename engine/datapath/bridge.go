@@ -45,15 +45,14 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		return s.end(Dropped)
 	}
 	s = s.say(ns, StageBridge, func() (string, facts.Source) { return br.Ifname + " forwards it to port " + out.Ifname, source })
-	from := in
 	if in == nil {
-		from = br
-	}
-	if ended := s.unfit(ns, from, out, StageBridge); ended != nil {
-		return ended
-	}
-	if in == nil {
+		if ended := s.unfit(ns, br, out, StageBridge); ended != nil {
+			return ended
+		}
 		return w.port(s, ns, out, mac, nexthop)
+	}
+	if ended := s.unfitPort(ns, in, out); ended != nil {
+		return ended
 	}
 	if text := blocked(in, out); text != "" {
 		s.last().say, s.last().Text, s.last().Source = nil, text, source

@@ -45,7 +45,11 @@ func (s state) tooLong(n *Namespace, stage Stage, d *Decision) []Branch {
 	if limit.Route != "" {
 		what = fmt.Sprintf("of route %s dev %s", limit.Route, limit.Dev)
 	}
-	s = s.step(n, stage, fmt.Sprintf("%d bytes do not fit the MTU of %d %s: %s tells %s by %s", p.Length, limit.MTU, what, from, p.Src, icmp))
+	told := fmt.Sprintf("%s tells %s by %s", from, p.Src, icmp)
+	if stage == StageOutput {
+		told = "its sender is told at once (EMSGSIZE)"
+	}
+	s = s.step(n, stage, fmt.Sprintf("%d bytes do not fit the MTU of %d %s: %s", p.Length, limit.MTU, what, told))
 	s.last().Source, s.last().TooBig = source, &limit
 	return s.end(TooBig)
 }
@@ -56,11 +60,27 @@ const vlanHeader = 4
 // unfit ends the way of a frame that a device of the same machine does not take because its MTU is smaller than the sender's:
 // is_skb_forwardable of include/linux/netdevice.h, for the ports of a bridge and the ends of a veth pair. Nobody is told.
 func (s state) unfit(ns *Namespace, from, to *facts.Link, stage Stage) []Branch {
+	return s.longerThan(ns, from, to, stage, vlanHeader)
+}
+
+// unfitPort is unfit for what a bridge forwards. Where iptables sees it there is no slack, and what may be fragmented is
+// (br_nf_dev_queue_xmit of net/bridge/br_netfilter_hooks.c).
+func (s state) unfitPort(ns *Namespace, in, out *facts.Link) []Branch {
+	if on, _ := ns.bridgeFilters(s.pkt); on != yes {
+		return s.unfit(ns, in, out, StageBridge)
+	}
+	if !s.pkt.DF && s.pkt.Dst.Is4() {
+		return nil
+	}
+	return s.longerThan(ns, in, out, StageBridge, 0)
+}
+
+func (s state) longerThan(ns *Namespace, from, to *facts.Link, stage Stage, slack int) []Branch {
 	length := s.pkt.Length
 	if !s.pkt.DF && s.pkt.Dst.Is4() {
 		length = min(length, from.MTU) // fragments
 	}
-	if to.MTU == 0 || length <= to.MTU+vlanHeader || slices.Contains(to.Flags, "LOOPBACK") {
+	if to.MTU == 0 || length <= to.MTU+slack || slices.Contains(to.Flags, "LOOPBACK") {
 		return nil
 	}
 	s = s.step(ns, stage, fmt.Sprintf("%d bytes do not fit the MTU of %d on %s of %s, which drops them without a word: %s sends up to %d",
