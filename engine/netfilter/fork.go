@@ -43,6 +43,7 @@ type leaf struct {
 	// given is the share among packets for which the conditions hold; vague is that a listing does not show it.
 	given float64
 	vague bool
+	hops  *hopList
 	// path is the rules by which it came to the one that decided, without chains that returned.
 	path *hopList
 	// accepted says that a rule did so; notracked is the path to the rule that kept it from conntrack.
@@ -119,6 +120,7 @@ func (m *traversal) join(branches []branch, ended [][]*leaf) []*leaf {
 // blind follows a rule that is not modelled as if it matched and as if not. Where that makes a difference the outcome
 // is unknown.
 func (m *traversal) blind(w *way, match, miss way, hop Hop, quote string) []*leaf {
+	w.forks++
 	a := m.follow(w, &branch{way: match})
 	b := m.follow(w, &branch{way: miss})
 	m.leaves -= len(a) // as many as the other, or replaced

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -426,6 +427,37 @@ func TestServicePathOfTables(t *testing.T) {
 		got := brief(p)
 		if got != c.want || !strings.Contains(p.Reason, c.reason) {
 			t.Errorf("%s: %s, %q", c.name, got, p.Reason)
+		}
+	}
+}
+
+// TestTraverseBounded: rules that leave exponentially many ways neither take seconds nor much memory.
+func TestTraverseBounded(t *testing.T) {
+	for name, match := range map[string]string{
+		"chance": "-m statistic --mode random --probability 0.5", "condition": "-m limit --limit 5/s", "unknown": "-m bpf --bytecode 0",
+		"source and chance": "-s 10.0.0.0/8 -m statistic --mode random --probability 0.5",
+	} {
+		var b strings.Builder
+		b.WriteString("*nat\n:PREROUTING ACCEPT [0:0]\n")
+		for i := range 20_000 {
+			fmt.Fprintf(&b, "-A PREROUTING %s -j MARK --set-xmark %#x/%#x\n", match, 1<<(i%32), 1<<(i%32))
+		}
+		r := iptablesSet(t, b.String()+"COMMIT\n")
+		for _, p := range []Packet{syn(), {Dst: syn().Dst, Proto: "tcp", Dport: 80, CtState: "NEW"}} {
+			before := time.Now()
+			got := r.Traverse(HookPrerouting, p)
+			if took := time.Since(before); took > 5*time.Second {
+				t.Errorf("%s: %v", name, took)
+			}
+			sum, hops, unknown := 0.0, 0, false
+			for _, o := range got {
+				sum += o.Probability
+				hops += len(o.Hops)
+				unknown = unknown || o.Verdict == VerdictUnknown
+			}
+			if sum < 0.999 || sum > 1.001 || !unknown || hops > 2*maxHops {
+				t.Errorf("%s: %d outcomes with %d hops sum to %v, one of them unknown: %v", name, len(got), hops, sum, unknown)
+			}
 		}
 	}
 }

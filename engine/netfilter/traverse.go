@@ -11,6 +11,8 @@ const (
 	// maxForks bounds the conditions on one way through a hook, and maxChances the choices by chance: a Service of
 	// kube-proxy has one for each endpoint.
 	maxForks, maxChances = 128, 4096
+	// maxHops bounds the hops of all outcomes together.
+	maxHops = 200_000
 )
 
 // Traverse takes a packet through all tables of a hook, in the kernel's order: of both iptables backends, nftables, and
@@ -33,6 +35,7 @@ func (r *Ruleset) Traverse(hook Hook, p Packet) []Outcome {
 	out := make([]Outcome, len(leaves))
 	for i, l := range leaves {
 		out[i] = l.Outcome
+		out[i].Hops = l.hops.slice()
 		for c := l.when; c != nil; c = c.next {
 			out[i].When = append(out[i].When, c.text)
 		}
@@ -53,6 +56,7 @@ type traversal struct {
 	family string
 	steps  int
 	leaves int
+	noted  int // hops of the leaves
 	// services is a walk that asks where anybody's first packet to a destination goes: what becomes of its marks and
 	// source is not asked, and its client was not here before. affinity is the first rule for clients that were.
 	services bool
@@ -111,9 +115,12 @@ func (a *assumption) about(fact string) truth {
 
 func (m *traversal) end(w *way, v Verdict) []*leaf {
 	m.leaves++
+	if w.hops != nil {
+		m.noted += w.hops.n
+	}
 	return []*leaf{{Outcome: Outcome{
-		Verdict: v, Packet: w.pkt, Masquerade: w.masquerade, NAT: w.nat, Probability: 1, Hops: w.hops.slice(),
-	}, given: 1, path: w.path, accepted: w.accepted, notracked: w.notracked, services: m.services}}
+		Verdict: v, Packet: w.pkt, Masquerade: w.masquerade, NAT: w.nat, Probability: 1,
+	}, given: 1, hops: w.hops, path: w.path, accepted: w.accepted, notracked: w.notracked, services: m.services}}
 }
 
 func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
@@ -125,8 +132,12 @@ func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
 // run follows a way to its end. Where it parts it follows both and joins what they came to.
 func (m *traversal) run(w way) []*leaf {
 	for {
-		if m.steps++; m.steps > maxTraverseSteps || m.leaves > maxOutcomes || w.forks > maxForks || w.chances > maxChances {
-			return m.unknown(&w, "gave up after %d rules, %d outcomes and %d choices", m.steps, m.leaves, w.forks+w.chances)
+		if m.steps++; m.steps > maxTraverseSteps || m.leaves > maxOutcomes || w.forks > maxForks || w.chances > maxChances || m.noted > maxHops {
+			if m.noted > maxHops {
+				w.hops, w.path = nil, nil
+			}
+			return m.unknown(&w, "gave up: the rules leave more than %d outcomes, %d conditions on one way, %d choices, %d hops or %d rules to look at",
+				maxOutcomes, maxForks, maxChances, maxHops, maxTraverseSteps)
 		}
 		var out []*leaf
 		switch {
