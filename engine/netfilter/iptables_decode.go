@@ -188,6 +188,9 @@ func (d *saveDecoder) option(opt option, neg bool, start int) {
 		d.recent().Negated, d.recentCheck = neg, true
 	case optRecentSet:
 		d.recentSet = true
+		if neg { // it records the client and never matches (recent_mt, net/netfilter/xt_recent.c)
+			d.also(neverMatch{}, start)
+		}
 	case optRecentName:
 		d.recent().Names = []string{d.arg()}
 	case optPacket, optAccounting:

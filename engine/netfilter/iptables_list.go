@@ -69,6 +69,8 @@ type listReader struct {
 	chains       int
 	chain        string // of -L
 	columns      listColumns
+	header       string // the last, and what it names
+	named        listColumns
 	noInterfaces bool
 }
 
@@ -114,10 +116,13 @@ func (r *listReader) one(line string) {
 		// The parser of iptables-save calls it a problem.
 		r.emit("? " + line)
 	case isListHeader(line):
-		f := strings.Fields(line)
-		r.columns = listColumns{
-			number: f[0] == "num", counters: slices.Contains(f, "pkts"), interfaces: slices.Contains(f, "in") && slices.Contains(f, "out"),
+		if line != r.header {
+			f := strings.Fields(line)
+			r.header, r.named = line, listColumns{
+				number: f[0] == "num", counters: slices.Contains(f, "pkts"), interfaces: slices.Contains(f, "in") && slices.Contains(f, "out"),
+			}
 		}
+		r.columns = r.named // the same for every chain
 		r.noInterfaces = r.noInterfaces || !r.columns.interfaces
 	default:
 		r.rule(line)
@@ -201,48 +206,58 @@ func listCount(s string) (uint64, bool) {
 	return n * factor, err == nil && n <= math.MaxUint64/factor
 }
 
-// splitListRule finds the columns. A rule may lack a target, and lists of IPv6 before 1.8.9 lack opt.
+// splitListRule finds the columns. A rule may lack a target, and lists of IPv6 before 1.8.9 lack opt: that is the
+// mark by which the columns are told.
 func splitListRule(line string, interfaces bool) (listRule, bool) {
-	var found listRule
-	n := 0
-	for _, hasTarget := range [...]bool{true, false} {
-		for _, hasOpt := range [...]bool{true, false} {
-			var r listRule
-			rest := line
-			take := func(to *string, has bool) {
-				if has {
-					*to, rest = cutWord(rest)
-				}
-			}
-			take(&r.target, hasTarget)
-			take(&r.proto, true)
-			take(&r.opt, hasOpt)
-			take(&r.in, interfaces)
-			take(&r.out, interfaces)
-			take(&r.source, true)
-			take(&r.destination, true)
-			r.rest = rest
-			if r.plausible(hasOpt) {
-				found = r
-				n++
-			}
-		}
+	var words [7]string
+	var rests [8]string
+	rests[0] = line
+	for i := range words {
+		words[i], rests[i+1] = cutWord(rests[i])
 	}
-	return found, n == 1
-}
-
-func (r *listRule) plausible(hasOpt bool) bool {
-	if hasOpt != (r.opt == "--" || r.opt == "-f" || r.opt == "!f") || r.proto == "--" || r.in == "--" {
-		return false
+	without, with := isListOpt(words[1]), isListOpt(words[2])
+	switch {
+	case with != without:
+		r := listRow(&words, &rests, with, true, interfaces)
+		return r, r.source != "" && r.destination != ""
+	case with:
+		return listRule{}, false
 	}
+	one := listRow(&words, &rests, true, false, interfaces)
+	other := listRow(&words, &rests, false, false, interfaces)
 	// Without opt only addresses tell the columns apart.
-	return isListAddr(r.source, hasOpt) && isListAddr(r.destination, hasOpt) && r.proto != "" && (hasOpt || !isListAddr(r.in, false))
+	isOne := isListAddr(one.source) && isListAddr(one.destination)
+	isOther := isListAddr(other.source) && isListAddr(other.destination)
+	if isOther {
+		one = other
+	}
+	return one, isOne != isOther
 }
 
-// isListAddr says whether a word may be an address. Without -n it may be a name.
-func isListAddr(s string, names bool) bool {
+// listRow puts words into columns.
+func listRow(words *[7]string, rests *[8]string, target, opt, interfaces bool) listRule {
+	var r listRule
+	i := 0
+	take := func(has bool) string {
+		if !has {
+			return ""
+		}
+		i++
+		return words[i-1]
+	}
+	r.target, r.proto, r.opt = take(target), take(true), take(opt)
+	r.in, r.out = take(interfaces), take(interfaces)
+	r.source, r.destination = take(true), take(true)
+	r.rest = rests[i]
+	return r
+}
+
+func isListOpt(s string) bool { return s == "--" || s == "-f" || s == "!f" }
+
+// isListAddr says whether a word is an address, or a name for all of them.
+func isListAddr(s string) bool {
 	s = strings.TrimPrefix(s, "!")
-	if s == "anywhere" || names && s != "" {
+	if s == "anywhere" {
 		return true
 	}
 	_, ok := parsePrefix(s)

@@ -45,18 +45,16 @@ func (w *listWords) value() (v string, negated bool) {
 	return v, negated
 }
 
-// quoted takes the rest as a text in quotes, which is not escaped.
-func (w *listWords) quoted() (string, bool) {
-	s := strings.TrimLeft(w.rest, " ")
-	if !strings.HasPrefix(s, `"`) {
-		return "", false
-	}
-	end := strings.LastIndexByte(s, '"')
-	if end == 0 {
+// quoted takes a text in quotes, which is not escaped: to the next quote or, for a target at the end of its rule, to
+// the last.
+func (w *listWords) quoted(find func(s string, c byte) int) (string, bool) {
+	s, ok := strings.CutPrefix(strings.TrimLeft(w.rest, " "), `"`)
+	end := find(s, '"')
+	if !ok || end < 0 {
 		return "", false
 	}
 	w.rest = s[end+1:]
-	return s[1:end], true
+	return s[:end], true
 }
 
 // module begins a module's options. One whose words come apart is not begun again.
@@ -243,10 +241,10 @@ var listMatches = map[string]func(w *listWords, word string) bool{
 	},
 	"u32": func(w *listWords, _ string) bool {
 		neg := w.accept("!")
-		tests, ok := w.quoted()
+		tests, ok := w.quoted(strings.IndexByte)
 		w.module("u32")
 		w.option(neg, "--u32", tests)
-		return ok && !strings.Contains(tests, `"`)
+		return ok
 	},
 	"policy": func(w *listWords, _ string) bool {
 		if !w.accept("match") {
@@ -724,7 +722,7 @@ func (w *listWords) logTarget() bool {
 			w.option(false, "--log-level", w.next())
 		case "prefix":
 			w.next()
-			prefix, ok := w.quoted()
+			prefix, ok := w.quoted(strings.LastIndexByte)
 			w.option(false, "--log-prefix", prefix)
 			return ok
 		case "tcp-sequence", "tcp-options", "ip-options":
@@ -745,7 +743,7 @@ func (w *listWords) nflogTarget() bool {
 		switch word := w.peek(); word {
 		case "nflog-prefix":
 			w.next()
-			prefix, ok := w.quoted()
+			prefix, ok := w.quoted(strings.LastIndexByte)
 			if !ok {
 				prefix = w.next()
 			}

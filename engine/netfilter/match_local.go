@@ -194,3 +194,8 @@ func (m momentMatch) match(*view) reply { return passing(strings.TrimSpace(m.tex
 type blindMatch struct{ text string }
 
 func (m blindMatch) match(*view) reply { return notModelled(m.text) }
+
+// neverMatch matches no packet.
+type neverMatch struct{}
+
+func (neverMatch) match(*view) reply { return reply{truth: no} }

@@ -176,6 +176,11 @@ func TestTraverseIPTables(t *testing.T) {
 			want: dropped + " 0.5 when `-m recent --rcheck --name bad` matches\n" + goesOn + " 0.5 when `-m recent --rcheck --name bad` does not match",
 		},
 		{
+			name: "recent records and matches", hook: HookForward,
+			text: saved("filter", "FORWARD", "-A FORWARD -m recent ! --set --name a --rsource -j ACCEPT", "-A FORWARD -m recent --set --name a --mask 255.255.255.255 --rsource -j DROP"),
+			want: dropped,
+		},
+		{
 			name: "rate limit is a condition", hook: HookForward, text: saved("filter", "FORWARD", "-A FORWARD -m limit --limit 5/min -j ACCEPT", "-A FORWARD -j DROP"),
 			want: goesOn + " 0.5 when `-m limit --limit 5/min` matches\n" + dropped + " 0.5 when `-m limit --limit 5/min` does not match",
 		},
