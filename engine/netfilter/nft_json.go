@@ -35,7 +35,7 @@ type jsonChain struct {
 type jsonRule struct {
 	Family, Table, Chain, Comment string
 	Handle                        int
-	Expr                          []json.RawMessage
+	Expr                          []any
 }
 
 type jsonSet struct {
@@ -250,13 +250,7 @@ func (r *jsonReader) render() (string, []uint32) {
 
 func ruleWords(r *jsonRule) string {
 	words := make([]string, 0, len(r.Expr)+1)
-	for _, raw := range r.Expr {
-		var v any
-		dec := json.NewDecoder(strings.NewReader(string(raw)))
-		dec.UseNumber()
-		if dec.Decode(&v) != nil {
-			continue
-		}
+	for _, v := range r.Expr {
 		words = append(words, statementWords(v))
 	}
 	if r.Comment != "" {
