@@ -202,6 +202,11 @@ func (d *nftDecoder) statement() bool {
 			return len(m.Names) > 0 && ctWords(m.Names)
 		}
 		return d.connection()
+	case "XT": // XT match comment not found
+		if d.at(3) != "not" || d.at(4) != "found" {
+			return false
+		}
+		return d.xt(d.at(1) == "target", d.at(2), 5)
 	case "xt":
 		return d.xt(d.at(1) == "target", unquote(d.at(2)), 3)
 	case "#":

@@ -187,6 +187,19 @@ func (p *nftParser) inChain(from, to int) {
 		open += braces(text[f:t])
 		to = t
 	}
+	// An nft that lacks libxtables' extension for a part of a rule breaks the line behind its complaint.
+	for strings.HasSuffix(text[from:to], " not found") && strings.Contains(text[from:to], "XT ") && p.pos < len(text) {
+		pos, number := p.pos, p.line
+		f, t, _ := p.takeLine()
+		if text[f:t] == "}" {
+			p.pos, p.line = pos, number
+			break
+		}
+		if f == t {
+			break
+		}
+		to = t
+	}
 	p.addRule(from, to, line)
 }
 

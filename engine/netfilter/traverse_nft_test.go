@@ -174,3 +174,24 @@ func TestTranslationsOfIPTables(t *testing.T) {
 		t.Errorf("masks not shown: %s", got)
 	}
 }
+
+// TestTraverseNFTWithoutExtensions: an nft that finds no extension of libxtables says so in the rule, and goes on in the
+// next line.
+func TestTraverseNFTWithoutExtensions(t *testing.T) {
+	r := nftSet(t, "")
+	r.IPTables = nil // whose own listing would show the table better
+	r.NFT = parseNFT(t, "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy accept;\n"+
+		"\t\tip daddr 10.2.0.2 XT match comment not found\n counter packets 0 bytes 0 drop\n"+
+		"\t\tip daddr 10.2.0.3 XT match bpf not found\n counter packets 0 bytes 0 drop\n"+
+		"\t\tip daddr 10.2.0.4 counter packets 0 bytes 0 XT target REJECT not found\n\n\t\tip daddr 10.2.0.4 drop\n\t}\n}\n")
+	if p, n := r.NFT.Problems(); n > 0 {
+		t.Error(p)
+	}
+	for dst, want := range map[string]string{"10.2.0.2": "drop", "10.2.0.3": "unknown", "10.2.0.4": "reject", "10.2.0.5": "accept"} {
+		p := syn()
+		p.Dst = netip.MustParseAddr(dst)
+		if got := r.Traverse(HookForward, p); verdicts(got) != want {
+			t.Errorf("%s: %s", dst, tellAll(got))
+		}
+	}
+}
