@@ -1,8 +1,10 @@
 package netfilter
 
 import (
+	"fmt"
 	"net/netip"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +26,28 @@ func BenchmarkParseNFT(b *testing.B) {
 	for b.Loop() {
 		if _, err := ParseNFT(text); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkParseIPTablesTables parses `iptables -t nat -nvL` of 10,000 Services.
+func BenchmarkParseIPTablesTables(b *testing.B) {
+	var services, chains strings.Builder
+	services.WriteString("Chain KUBE-SERVICES (2 references)\n" + listHead)
+	for i := range recordedServices {
+		fmt.Fprintf(&services, "    0     0 KUBE-SVC-%016X  6    --  *      *       0.0.0.0/0            %-20s /* default/svc-%05d:http cluster IP */ tcp dpt:80\n", i, clusterIP(i), i)
+		fmt.Fprintf(&chains, "\nChain KUBE-SVC-%016X (1 references)\n%s    0     0 KUBE-MARK-MASQ  6    --  *      *      !10.244.0.0/16        %-20s /* default/svc-%05d:http cluster IP */ tcp dpt:80\n", i, listHead, clusterIP(i), i)
+		for e := range 3 {
+			fmt.Fprintf(&chains, "    0     0 KUBE-SEP-%016X  0    --  *      *       0.0.0.0/0            0.0.0.0/0            /* default/svc-%05d:http -> 10.244.0.%d:8080 */ statistic mode random probability 0.33333333349\n", 3*i+e, i, e)
+		}
+	}
+	text := services.String() + chains.String()
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		l, err := ParseIPTablesTables([]TableText{{"nat", text}}, IPTablesLegacy, "ip")
+		if _, n := l.NotModelled(0); err != nil || n > 0 || l.Rules() != 5*recordedServices {
+			b.Fatal(err, n, l.Rules())
 		}
 	}
 }

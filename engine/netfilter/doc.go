@@ -6,6 +6,9 @@
 // decoded when somebody asks. What a parser does not understand is counted with its line, and a walk
 // that meets such a rule answers [StatusUnknown] and quotes it; it never guesses.
 //
+// Listings of all tables (iptables-save, nft list ruleset) and of single ones (iptables -nvL, iptables -S) come to the same
+// model; a listing knows which tables it shows, and an answer says what was not read.
+//
 // [Ruleset.Traverse] takes any packet through all tables of a hook, as the kernel does; [Ruleset.ServicePath] asks one
 // question of it, of packets to a Service from anybody, and is faster to answer it. Both are three-valued: what a rule set
 // does not tell is a condition or unknown. The tests hold Traverse to the kernel with random rule sets and packets.

@@ -71,6 +71,9 @@ func TestIPTablesList(t *testing.T) {
 		{"REDIRECT   6    --  *      *       0.0.0.0/0            0.0.0.0/0            redir ports 80", "-p tcp -j REDIRECT --to-ports 80"},
 		{"MASQUERADE  6    --  *      *       0.0.0.0/0            0.0.0.0/0            masq ports: 80-90 random-fully", "-p tcp -j MASQUERADE --to-ports 80-90 --random-fully"},
 
+		// Found by random rule sets.
+		{"ACCEPT     0    --  *      *      !10.3.0.0/16          0.0.0.0/0            u32 \"0x8>>0x18=0x40&&0x6&0xff=0x6\" match-set h-ip src u32 ! \"0x6&0xff=0x11\"", "! -s 10.3.0.0/16 -m u32 --u32 0x8>>0x18=0x40&&0x6&0xff=0x6 -m set --match-set h-ip src -m u32 ! --u32 0x6&0xff=0x11 -j ACCEPT"},
+
 		// What is not understood stands in the rule, in quotes.
 		{"DROP       0    --  *      *       0.0.0.0/0            0.0.0.0/0            ctstate NEW STRING match  \"tcp dpt:80\" ALGO name bm", `-m conntrack --ctstate NEW "STRING match  \"tcp dpt:80\" ALGO name bm" -j DROP`},
 		{"DROP       6    --  any    any     web.example.org      anywhere             tcp dpt:frobnicate", `"source web.example.org" -p tcp "tcp dpt:frobnicate" -j DROP`},

@@ -263,7 +263,7 @@ func (d *nftDecoder) key() (string, bool) {
 		}
 	case "icmp", "icmpv6":
 		switch d.at(1) {
-		case "type", "code":
+		case "type", "code", "checksum", "id", "sequence": // checksum is also what a listing makes of th dport behind icmp type
 		default:
 			return "", false
 		}
