@@ -66,6 +66,7 @@ type listReader struct {
 	lineOf []uint32 // line of out -> line of the table's text
 	line   uint32
 
+	words        listWords
 	chains       int
 	chain        string // of -L
 	columns      listColumns
@@ -180,7 +181,7 @@ func (r *listReader) rule(line string) {
 		r.emit("")
 		return
 	}
-	r.out = rule.append(r.out)
+	r.out = rule.append(r.out, &r.words)
 	r.emit("")
 }
 
@@ -264,32 +265,12 @@ func isListAddr(s string) bool {
 	return ok
 }
 
-// append writes the rule behind "-A CHAIN".
-func (r *listRule) append(b []byte) []byte {
-	address := func(option, what, s string) {
-		bare, neg := strings.CutPrefix(s, "!")
-		if bare == "anywhere" || bare == "0.0.0.0/0" || bare == "::/0" {
-			if !neg {
-				return
-			}
-			bare = strings.Replace(bare, "anywhere", "0.0.0.0/0", 1)
-		}
-		if _, ok := parsePrefix(bare); !ok {
-			b = appendQuoted(append(b, ' '), what+" "+s)
-			return
-		}
-		b = appendOption(b, neg, option, bare)
-	}
-	address("-s", "source", r.source)
-	address("-d", "destination", r.destination)
-	device := func(option, s string) {
-		if s != "" && s != "*" && s != "any" {
-			bare, neg := strings.CutPrefix(s, "!")
-			b = appendOption(b, neg, option, bare)
-		}
-	}
-	device("-i", r.in)
-	device("-o", r.out)
+// append writes the rule behind "-A CHAIN". The words are a reader to use.
+func (r *listRule) append(b []byte, w *listWords) []byte {
+	b = appendAddr(b, "-s", "source", r.source)
+	b = appendAddr(b, "-d", "destination", r.destination)
+	b = appendInterface(b, "-i", r.in)
+	b = appendInterface(b, "-o", r.out)
 	if r.proto != "0" && r.proto != "all" {
 		bare, neg := strings.CutPrefix(r.proto, "!")
 		b = appendOption(b, neg, "-p", protoName(bare))
@@ -305,7 +286,7 @@ func (r *listRule) append(b []byte) []byte {
 	if after, is := strings.CutPrefix(rest, "[goto]"); is {
 		jump, rest = "-g", after
 	}
-	w := listWords{out: b, rest: rest}
+	*w = listWords{out: b, rest: rest}
 	w.matches()
 	if r.target == "" {
 		w.remainder()
@@ -321,6 +302,28 @@ func (r *listRule) append(b []byte) []byte {
 		w.out = appendOption(w.out, false, jump, r.target)
 	}
 	return w.out
+}
+
+func appendAddr(b []byte, option, what, s string) []byte {
+	bare, neg := strings.CutPrefix(s, "!")
+	if bare == "anywhere" || bare == "0.0.0.0/0" || bare == "::/0" {
+		if !neg {
+			return b
+		}
+		bare = strings.Replace(bare, "anywhere", "0.0.0.0/0", 1)
+	}
+	if _, ok := parsePrefix(bare); !ok {
+		return appendQuoted(append(b, ' '), what+" "+s)
+	}
+	return appendOption(b, neg, option, bare)
+}
+
+func appendInterface(b []byte, option, s string) []byte {
+	if s == "" || s == "*" || s == "any" {
+		return b
+	}
+	bare, neg := strings.CutPrefix(s, "!")
+	return appendOption(b, neg, option, bare)
 }
 
 func appendOption(b []byte, negated bool, option string, values ...string) []byte {
