@@ -26,7 +26,7 @@ var modules = map[string]func(o *moduleOption, quote string) (matcher, bool){
 var momentModules = map[string]bool{
 	"limit": true, "hashlimit": true, "rpfilter": true, "connlimit": true, "connbytes": true, "quota": true, "time": true,
 	"policy": true, "tos": true, "dscp": true, "ecn": true, "mac": true, "pkttype": true, "realm": true, "devgroup": true,
-	"cpu": true, "rateest": true, "tcpmss": true, "socket": true, "cgroup": true, "esp": true, "ah": true,
+	"cpu": true, "rateest": true, "tcpmss": true, "socket": true, "cgroup": true, "string": true, "esp": true, "ah": true,
 	"rt": true, "frag": true, "hbh": true, "dst": true, "mh": true, "ipv6header": true, "eui64": true,
 }
 
