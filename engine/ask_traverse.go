@@ -123,7 +123,7 @@ func packetArgument(arg any) (netfilter.Packet, error) {
 // traverse puts the ways that a packet may take together to one answer.
 func (r *ruleset) traverse(hook netfilter.Hook, p netfilter.Packet) traverseAnswer {
 	outcomes := r.Traverse(hook, p)
-	answer := traverseAnswer{Unread: r.unreadOf(p)}
+	answer := traverseAnswer{Unread: r.unreadOf(hook, p)}
 	stopped := slices.DeleteFunc(slices.Clone(outcomes), func(o netfilter.Outcome) bool {
 		return o.Verdict != netfilter.VerdictDrop && o.Verdict != netfilter.VerdictReject
 	})
@@ -153,18 +153,18 @@ func conditionsOf(o netfilter.Outcome) string {
 	return strings.Join(o.When, ", ")
 }
 
-// unreadOf are the groups of a packet's family that were not read and may hold rules: nft shows iptables-nft's too.
-func (r *ruleset) unreadOf(p netfilter.Packet) []string {
+// unreadOf are the groups of a packet's family that were not read, or in part, and may hold rules for the hook: nft shows iptables-nft's too.
+func (r *ruleset) unreadOf(hook netfilter.Hook, p netfilter.Packet) []string {
 	legacy, nft, names := r.IPTablesLegacy, r.IPTables, [2]string{"iptables_legacy", "iptables_nft"}
 	if p.Dst.Is6() || !p.Dst.IsValid() && p.Src.Is6() {
 		legacy, nft, names = r.IP6TablesLegacy, r.IP6Tables, [2]string{"ip6tables_legacy", "ip6tables_nft"}
 	}
 	unread := []string{}
-	if legacy == nil {
+	if legacy == nil || !legacy.ShowsHook(hook) {
 		unread = append(unread, names[0])
 	}
 	if r.NFT == nil {
-		if nft == nil {
+		if nft == nil || !nft.ShowsHook(hook) {
 			unread = append(unread, names[1])
 		}
 		unread = append(unread, "nftables")

@@ -21,7 +21,7 @@ type TableText struct {
 // the others that they were not read. Lines are those of each table's own text.
 //
 // Rules are put into the words of iptables-save. A part that is not understood stands in them in quotes and is not
-// modelled. A listing without -v shows no interfaces: answers from it have that as a condition.
+// modelled. A listing without -v shows no interfaces: answers from it have that as a condition, beside what nobody knows.
 func ParseIPTablesTables(texts []TableText, backend Backend, family string) (*Listing, error) {
 	r := listReader{lineOf: []uint32{0}}
 	size := 0

@@ -50,20 +50,33 @@ func (l *Listing) unreadTables(hook Hook, tool string) []string {
 	return out
 }
 
-// unseenInterfaces gives the condition that rules have which were listed without their interfaces.
-func (r *Ruleset) unseenInterfaces(hook Hook, family string) []string {
-	var out []string
-	for _, l := range [...]*Listing{r.IPTables, r.IPTablesLegacy, r.IP6Tables, r.IP6TablesLegacy} {
-		if l == nil {
+// ShowsHook says whether the listing would show every rule at the hook, with all that it asks for.
+func (l *Listing) ShowsHook(hook Hook) bool {
+	for _, table := range hookTables[hook] {
+		if !l.showsHook(table, hook) || slices.Contains(l.noInterfaces, table) {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutInterfaces adds what rules may do that were listed without their interfaces: nobody knows.
+func (r *Ruleset) withoutInterfaces(out []Outcome, hook Hook, p Packet) []Outcome {
+	for _, b := range r.plan(hook, p.family()) {
+		c := b.rec()
+		table := b.l.tables[c.table].name
+		if !slices.Contains(b.l.noInterfaces, table) || c.ruleFrom == c.ruleEnd {
 			continue
 		}
-		for _, table := range l.noInterfaces {
-			t := l.table(family, table)
-			if t < 0 || r.shadowed(l, &l.tables[t]) || !slices.Contains(hookTables[hook], table) {
-				continue
-			}
-			out = append(out, "the rules of table "+table+" ask for no interface, which its listing without -v does not show")
+		rules := "the rules of table " + table
+		for i := range out {
+			out[i].Probability /= 2
+			out[i].When = append(out[i].When, rules+" ask for no interface, which its listing without -v does not show")
 		}
+		return append(out, Outcome{
+			Verdict: VerdictUnknown, Packet: p, Probability: 0.5, When: []string{rules + " ask for interfaces"},
+			Reason: "table " + table + " was listed without -v, which does not show the interfaces that rules ask for",
+		})
 	}
 	return out
 }

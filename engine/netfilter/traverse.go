@@ -43,10 +43,9 @@ func (r *Ruleset) Traverse(hook Hook, p Packet) []Outcome {
 			for _, name := range unread {
 				out[i].When = append(out[i].When, name+", which was not read, shows no rule for it")
 			}
-			out[i].When = append(out[i].When, r.unseenInterfaces(hook, m.family)...)
 		}
 	}
-	return out
+	return r.withoutInterfaces(out, hook, p)
 }
 
 // traversal is the work of one Traverse.
