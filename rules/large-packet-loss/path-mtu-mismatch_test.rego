@@ -217,6 +217,9 @@ test_found_one_uplink_is_small if {
 	some f in rule.finding with input as incident([small, healthy]) with netcause.mss_clamps as []
 	f.affects == {"n1", "n2"}
 	contains(f.message, "flannel.1 on n1 carries 1350")
+
+	# flannel takes 50 off what it is told.
+	contains(f.fix.steps[0].edit, `set "MTU": 1400 in "Backend"`)
 }
 
 test_found_pods_larger_than_vxlan if {

@@ -61,11 +61,22 @@ _set_mtu(fault, cluster, size) := [{"cluster": true, "patch": _patch_installatio
 	{"cluster": true, "run": "kubectl -n kube-system rollout restart daemonset/calico-node"},
 ] if {
 	_is_calico(fault)
+} else := array.concat(
+	[{
+		"cluster": true,
+		"edit": sprintf(`in net-conf.json of flannel's ConfigMap (kube-flannel-cfg) set "MTU": %d in "Backend"`, [below]),
+		"why": sprintf("it is the MTU of the link below: flannel takes %d off for its tunnel", [below - size]),
+	}],
+	_restart_flannel(cluster),
+) if {
+	_is_flannel_vxlan(fault)
+	fault.way.mtu < fault.way.tunnel.mtu # otherwise Pods' own MTU is not flannel's
+	below := size + tunnel.overhead.vxlan
 } else := [{
 	"cluster": true,
 	"edit": sprintf("set the MTU of the network plugin to %d and restart its agent (%s)", [
 		size,
-		`flannel: "MTU" in the Backend of net-conf.json; a bridge plugin: "mtu" of its file in /etc/cni/net.d`,
+		`a bridge plugin: "mtu" of its file in /etc/cni/net.d`,
 	]),
 }]
 
@@ -75,6 +86,19 @@ _patch_installation(size) := sprintf(
 )
 
 _is_calico(fault) if regex.match(`^(tunl0|vxlan\.calico|wireguard\.cali)$`, fault.way.tunnel.ifname)
+
+# _is_flannel_vxlan: what a person sets is the MTU of the link below, of which flannel makes the tunnel's and the Pods'
+# (pkg/backend/vxlan/device.go and vxlan_network.go of flannel v0.26).
+_is_flannel_vxlan(fault) if regex.match(`^flannel\.[0-9]+$`, fault.way.tunnel.ifname)
+
+_restart_flannel(cluster) := [step |
+	some daemonset in cluster.daemonsets
+	regex.match(`^(kube-flannel|flannel|canal)(-|$)`, daemonset.metadata.name)
+	step := {
+		"cluster": true,
+		"run": sprintf("kubectl -n %s rollout restart daemonset/%s", [daemonset.metadata.namespace, daemonset.metadata.name]),
+	}
+]
 
 _has_operator(cluster) if {
 	some daemonset in cluster.daemonsets
