@@ -147,7 +147,7 @@ func (l *Lab) run(ctx context.Context, c Case, record string) (r row) {
 			r.fail("the trap's traffic: %v", err)
 		}
 	} else if len(r.short) == 0 {
-		ran, hand, err := l.applyFix(ctx, d.RootCauses, c.ByHand)
+		ran, hand, err := l.applyFix(ctx, d.RootCauses, c)
 		if err != nil {
 			r.fail("%v", err)
 			return r
@@ -204,6 +204,11 @@ func (l *Lab) clear(ctx context.Context, c Case) error {
 	}
 	if err := l.deleteApplied(ctx); err != nil {
 		return err
+	}
+	if c.After != nil {
+		if err := l.await(ctx, "traffic after the case", healWithin, l.Healthy); err != nil {
+			return err
+		}
 	}
 	l.state.Broken = nil
 	return l.writeState()

@@ -140,8 +140,11 @@ func inNetns(path string, f func() error) error {
 func (l *Lab) await(ctx context.Context, what string, within time.Duration, f func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
-		last = f(ctx)
-		return last == nil, nil
+		err := f(ctx)
+		if ctx.Err() == nil || last == nil {
+			last = err // what is said when the time is up says nothing
+		}
+		return err == nil, nil
 	})
 	if err != nil && last != nil {
 		return fmt.Errorf("%s: not within %v: %w", what, within, last)

@@ -33,9 +33,15 @@ type finding struct {
 	Affects  []string `json:"affects"`
 	Message  string   `json:"message"`
 	Chain    []string `json:"chain"`
-	Fix      struct {
-		Steps []step `json:"steps"`
-	} `json:"fix"`
+	Fix      fix      `json:"fix"`
+}
+
+type fix struct {
+	Steps        []step `json:"steps"`
+	Alternatives []struct {
+		Summary string `json:"summary"`
+		Steps   []step `json:"steps"`
+	} `json:"alternatives"`
 }
 
 type subject struct {

@@ -10,15 +10,19 @@ import (
 
 // applyFix runs the steps of root causes' fixes as they are printed, each once, where they say. It gives how many it ran,
 // and how many were done by hand.
-func (l *Lab) applyFix(ctx context.Context, roots []finding, byHand []ByHand) (ran, hand int, err error) {
+func (l *Lab) applyFix(ctx context.Context, roots []finding, c Case) (ran, hand int, err error) {
 	done := map[step]bool{}
 	for _, root := range roots {
-		for _, s := range root.Fix.Steps {
+		steps, err := c.steps(root.Fix)
+		if err != nil {
+			return ran, hand, fmt.Errorf("the fix of %s: %w", root.ID, err)
+		}
+		for _, s := range steps {
 			if done[s] {
 				continue
 			}
 			done[s] = true
-			if by, there := findByHand(s, byHand); there {
+			if by, there := findByHand(s, c.ByHand); there {
 				l.say("    by hand  %s", s.text())
 				hand++
 				if by.Do != nil {
@@ -42,6 +46,19 @@ func (l *Lab) applyFix(ctx context.Context, roots []finding, byHand []ByHand) (r
 	return ran, hand, nil
 }
 
+// steps are those of the fix, or of the alternative that the case takes.
+func (c Case) steps(f fix) ([]step, error) {
+	if c.Alternative == nil {
+		return f.Steps, nil
+	}
+	for _, a := range f.Alternatives {
+		if c.Alternative.MatchString(a.Summary) {
+			return a.Steps, nil
+		}
+	}
+	return nil, fmt.Errorf("it has no alternative that matches %s", c.Alternative)
+}
+
 func findByHand(s step, byHand []ByHand) (ByHand, bool) {
 	for _, by := range byHand {
 		if by.Step.MatchString(s.text()) {
@@ -60,7 +77,16 @@ func (l *Lab) runStep(ctx context.Context, s step) error {
 		}
 		return m.follow(s.Edit)
 	case s.Edit != "":
-		return fmt.Errorf("not a step for a machine: %s", s.Edit)
+		command, there := strings.CutPrefix(s.Edit, "on every node: ")
+		if !there {
+			return fmt.Errorf("not a step for a machine: %s", s.Edit)
+		}
+		for _, n := range l.Nodes() {
+			if err := n.Run(ctx, command); err != nil {
+				return err
+			}
+		}
+		return nil
 	case s.Cluster:
 		// As the administrator, somewhere with kubectl.
 		_, err := output(l.Control().command(ctx, "env", "PATH="+l.tools+":/usr/sbin:/usr/bin:/sbin:/bin", "KUBECONFIG="+adminKubeconfig,

@@ -278,7 +278,7 @@ func (o *options) fixCommand() *cobra.Command {
 				for _, f := range d.RootCauses {
 					l.say("found %s: %s", f, f.Message)
 				}
-				if _, _, err := l.applyFix(ctx, d.RootCauses, c.ByHand); err != nil {
+				if _, _, err := l.applyFix(ctx, d.RootCauses, c); err != nil {
 					return err
 				}
 				r := row{id: strings.Join(l.state.Broken, " and ")}
