@@ -1,7 +1,7 @@
 GO ?= go
 PREFIX ?= /usr/local
 
-.PHONY: build test tools lint fuzz check install
+.PHONY: build test tools lint fuzz lab check install
 
 build:
 	$(GO) build -o netcause ./cmd/netcause
@@ -19,6 +19,10 @@ lint:
 
 fuzz:
 	@bash .ci/run fuzz
+
+# As root: a real cluster, broken in every way that is known, diagnosed, mended by the printed fix. cases/lab/README.md.
+lab:
+	@bash .ci/run lab
 
 # Everything that a change has to pass.
 check:
