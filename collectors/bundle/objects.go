@@ -2,7 +2,9 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -151,6 +153,8 @@ type document struct {
 	bundle string
 	// namespace is the one that the file is of by its place, empty where the place does not say.
 	namespace string
+	// part: its lists are those of one namespace, whether or not it is known.
+	part bool
 	// whole: by its place the file's lists are of the whole cluster.
 	whole bool
 	// kind is the plural of what it lists, where its place says more than its name.
@@ -183,11 +187,15 @@ func (o *objects) add(d document) bool {
 		return k != nil
 	}
 	before := o.files
+	var list []parsedDocument
 	var err error
 	if trimmed := bytes.TrimLeft(d.text, " \t\r\n"); bytes.HasPrefix(trimmed, []byte("{")) {
-		err = o.addJSON(d)
+		list, err = jsonDocuments(trimmed)
 	} else {
-		err = o.addYAML(d)
+		list, err = yamlDocuments(bytes.TrimPrefix(d.text, []byte("---\n")))
+	}
+	if failed := o.documents(d, list); err == nil {
+		err = failed
 	}
 	if err != nil {
 		o.problems = append(o.problems, fmt.Sprintf("%s: %v", d.name, err))
@@ -200,84 +208,170 @@ func (o *objects) add(d document) bool {
 	return o.files > before
 }
 
-// addJSON takes one JSON document after the other; between them may stand the logs of `kubectl cluster-info dump`.
-func (o *objects) addJSON(d document) error {
-	text := d.text
-	for len(text) > 0 {
+// parsedDocument is one JSON document of a file, or, where it is nil, that logs of a Pod of a namespace stand there.
+type parsedDocument struct {
+	raw       json.RawMessage
+	namespace string
+}
+
+// jsonDocuments are a file's JSON documents; between them may stand the logs of `kubectl cluster-info dump`. On an error
+// there are those before it.
+func jsonDocuments(text []byte) ([]parsedDocument, error) {
+	var list []parsedDocument
+	for {
 		text = bytes.TrimLeft(text, " \t\r\n")
 		switch {
 		case len(text) == 0:
-			return nil
-		case bytes.HasPrefix(text, []byte("==== START")):
-			text = afterLogs(text)
+			return list, nil
+		case bytes.HasPrefix(text, logsStart):
+			var logs parsedDocument
+			logs, text = podLogs(text)
+			list = append(list, logs)
 			continue
 		case text[0] != '{':
-			return fmt.Errorf("not the JSON it should be: %s", printable(firstLine(text)))
+			return list, fmt.Errorf("not the JSON it should be: %s", printable(firstLine(text)))
 		}
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		var raw json.RawMessage
 		if err := decoder.Decode(&raw); err != nil {
-			if err == io.ErrUnexpectedEOF {
-				return fmt.Errorf("it ends within an object: it was cut")
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return list, errors.New("it ends within an object: it was cut")
 			}
-			return fmt.Errorf("not the JSON it should be: %w", err)
+			return list, fmt.Errorf("not the JSON it should be: %w", err)
 		}
-		if err := o.object(d, raw); err != nil {
-			return err
-		}
+		list = append(list, parsedDocument{raw: raw})
 		text = text[decoder.InputOffset():]
 	}
-	return nil
 }
 
-// afterLogs is what follows the logs that a cluster-info dump has between its lists.
-func afterLogs(text []byte) []byte {
-	end := bytes.Index(text, []byte("\n==== END logs"))
+// logsStart and logsEnd are how `kubectl cluster-info dump` frames a container's logs (pkg/cmd/clusterinfo): what comes
+// before logsEnd need not end with a line.
+var (
+	logsStart = []byte("==== START logs for container ")
+	logsEnd   = []byte("==== END logs for container ")
+)
+
+// podLogs is the namespace of a Pod whose logs a text begins with, and what follows them.
+func podLogs(text []byte) (parsedDocument, []byte) {
+	var d parsedDocument
+	if _, pod, ok := strings.Cut(firstLine(text), " of pod "); ok {
+		d.namespace, _, _ = strings.Cut(pod, "/")
+	}
+	end := bytes.Index(text, logsEnd)
 	if end < 0 {
-		return nil
+		return d, nil
 	}
-	text = text[end+1:]
-	if i := bytes.IndexByte(text, '\n'); i >= 0 {
-		return text[i+1:]
-	}
-	return nil
+	_, rest, _ := bytes.Cut(text[end:], []byte("\n"))
+	return d, rest
 }
 
-func (o *objects) addYAML(d document) error {
-	text := d.text
+// yamlDocuments are a file's YAML documents. A cluster-info dump does not separate its lists: each begins with its
+// apiVersion.
+func yamlDocuments(text []byte) ([]parsedDocument, error) {
+	var list []parsedDocument
 	for len(text) > 0 {
-		var part []byte
-		text = bytes.TrimPrefix(text, []byte("---\n"))
-		if bytes.HasPrefix(text, []byte("==== START")) {
-			text = afterLogs(text)
+		if bytes.HasPrefix(text, logsStart) {
+			var logs parsedDocument
+			logs, text = podLogs(text)
+			list = append(list, logs)
 			continue
 		}
 		end := len(text)
-		for _, separator := range []string{"\n---\n", "\n---\r\n", "\n==== START", "\napiVersion: "} {
-			// A dump in YAML does not separate its lists.
-			if i := bytes.Index(text, []byte(separator)); i >= 0 && i+1 < end && !(separator == "\napiVersion: " && !bytes.HasPrefix(text, []byte("apiVersion: "))) {
+		separators := []string{"\n---\n", "\n---\r\n", "\n" + string(logsStart)}
+		if bytes.HasPrefix(text, []byte("apiVersion: ")) {
+			separators = append(separators, "\napiVersion: ")
+		}
+		for _, separator := range separators {
+			if i := bytes.Index(text[:end], []byte(separator)); i >= 0 {
 				end = i + 1
 			}
 		}
-		part, text = text[:end], text[end:]
+		part := text[:end]
+		text = bytes.TrimPrefix(text[end:], []byte("---\n"))
 		if len(bytes.TrimSpace(part)) == 0 {
 			continue
 		}
-		if err := o.meter.checkFile(d.name, "", int64(len(part))); err != nil {
-			return err
+		if len(part) > maxYAML {
+			return list, fmt.Errorf("%d bytes of YAML are too many: give JSON", len(part))
 		}
 		raw, err := yaml.YAMLToJSON(part)
 		if err != nil {
-			return fmt.Errorf("not the YAML it should be: %w", err)
+			return list, fmt.Errorf("not the YAML it should be: %w", err)
 		}
-		if len(raw) == 0 || raw[0] != '{' {
-			continue
-		}
-		if err := o.object(d, raw); err != nil {
-			return err
+		if len(raw) > 0 && raw[0] == '{' {
+			list = append(list, parsedDocument{raw: raw})
 		}
 	}
+	return list, nil
+}
+
+// maxYAML bounds one YAML document: it takes some fifty times its size while it is read.
+const maxYAML = 16 << 20
+
+// documents takes a file's documents. A stream of a cluster-info dump has the lists of one namespace after another, and an
+// empty one does not say whose it is: those of one namespace begin with its events.
+func (o *objects) documents(d document, list []parsedDocument) error {
+	kinds := make([]string, len(list))
+	events := 0
+	for i, part := range list {
+		var is struct {
+			Kind string `json:"kind"`
+		}
+		if part.raw != nil && json.Unmarshal(part.raw, &is) == nil {
+			kinds[i] = is.Kind
+		}
+		if kinds[i] == "EventList" {
+			events++
+		}
+	}
+	for start := 0; start < len(list); {
+		end := start + 1
+		for end < len(list) && kinds[end] != "EventList" {
+			end++
+		}
+		of := d
+		if events > 0 && d.namespace == "" && kinds[start] == "EventList" {
+			of.namespace = namespaceIn(list[start:end])
+			of.part = true
+		}
+		for _, part := range list[start:end] {
+			if part.raw == nil {
+				continue
+			}
+			if err := o.object(of, part.raw); err != nil {
+				return err
+			}
+		}
+		start = end
+	}
 	return nil
+}
+
+// namespaceIn is the namespace that objects of some lists are in, empty where there are none or several.
+func namespaceIn(list []parsedDocument) string {
+	namespace := ""
+	for _, part := range list {
+		found := []string{part.namespace}
+		var is struct {
+			Items []struct {
+				Metadata struct {
+					Namespace string `json:"namespace"`
+				} `json:"metadata"`
+			} `json:"items"`
+		}
+		if part.raw != nil && json.Unmarshal(part.raw, &is) == nil {
+			for _, item := range is.Items {
+				found = append(found, item.Metadata.Namespace)
+			}
+		}
+		for _, ns := range found {
+			if ns != "" && namespace != "" && ns != namespace {
+				return ""
+			}
+			namespace = cmp.Or(namespace, ns)
+		}
+	}
+	return namespace
 }
 
 // kindOf is what tells an object's kind.
@@ -365,7 +459,7 @@ func (o *objects) list(d document, is kindOf) error {
 	for k := range seen {
 		k.asked = true
 		o.files++
-		k.whole = k.whole || d.whole || d.namespace == "" && (len(namespaces) > 1 || len(is.Items) == 0)
+		k.whole = k.whole || d.whole || d.namespace == "" && !d.part && (len(namespaces) > 1 || len(is.Items) == 0)
 		if d.namespace != "" {
 			k.namespaces[d.namespace] = true
 		}
