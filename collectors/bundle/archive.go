@@ -71,7 +71,8 @@ func (in *intake) file(ctx context.Context, path string, r io.Reader, size int64
 
 // single reads a file that is no archive.
 func (in *intake) single(ctx context.Context, path string, head []byte, r io.Reader, size int64, at time.Time) error {
-	if !recognised(path, head) {
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	if !recognised(name, head) {
 		return fmt.Errorf("%s: %w: it is no tar archive, compressed or not, and no output that is known", path, ErrNotBundle)
 	}
 	if err := in.meter.countFile(path, ""); err != nil {
@@ -87,7 +88,6 @@ func (in *intake) single(ctx context.Context, path string, head []byte, r io.Rea
 	if _, err := io.ReadFull(r, data); err != nil {
 		return fmt.Errorf("read bundle %s: %w", path, bare(err))
 	}
-	name := path[strings.LastIndexAny(path, `/\`)+1:]
 	t := &tree{path: path, files: map[string]*treeFile{name: {data: data, size: size, at: at}}, meter: in.meter}
 	return in.tree(ctx, t)
 }

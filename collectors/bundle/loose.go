@@ -16,10 +16,27 @@ const notRecognised = "not recognised: no name and no content that is known"
 
 // recognised says whether a file of no format may tell facts, by the beginning of its content.
 func recognised(name string, head []byte) bool {
+	if hopeless(name) {
+		return false
+	}
 	if looksLikeObjects(head) || prompted(head) {
 		return true
 	}
 	return subjectOf(name, head).subject != nothing
+}
+
+// hopeless says whether a file's place in a node's tree, or a sosreport's, tells that its content is nothing to look at: a
+// sosreport has tens of thousands of such files.
+func hopeless(name string) bool {
+	name = "/" + name
+	for _, folder := range []string{"/proc/", "/sys/", "/var/log/", "/sos_reports/", "/sos_strings/", "/sos_logs/", "/etc/", "/lib/", "/boot/", "/dev/"} {
+		if strings.Contains(name, folder) {
+			return true
+		}
+	}
+	_, rest, ok := strings.Cut(name, "/"+sosCommands)
+	plugin, _, _ := strings.Cut(rest, "/")
+	return ok && !slices.Contains(sosPlugins, plugin)
 }
 
 // subjectOf says what a text is the output of, by its content; its name says what the content does not.

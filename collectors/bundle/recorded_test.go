@@ -177,7 +177,7 @@ func TestReadRepackedRecorded(t *testing.T) {
 }
 
 // untar is an archive's files.
-func untar(t *testing.T, archive []byte) entries {
+func untar(t testing.TB, archive []byte) entries {
 	t.Helper()
 	var all entries
 	r := tar.NewReader(bytes.NewReader(archive))
