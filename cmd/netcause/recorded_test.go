@@ -35,8 +35,9 @@ func analyzed(t *testing.T, args ...string) (status int, stdout, stderr string) 
 func TestAnalyzeRecorded(t *testing.T) {
 	const dir = "../../collectors/bundle/testdata/flannel-cluster-"
 	for name, want := range map[string][]string{
-		"healthy":       nil,
-		"route-missing": {"pod-network-route-missing n1"},
+		"healthy":        nil,
+		"ip-forward-off": {"ip-forward-disabled n1"},
+		"route-missing":  {"pod-network-route-missing n1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, errs := analyzed(t, "-o", "json", "--explain-sources", dir+name+".tar.gz")
