@@ -28,6 +28,7 @@ const (
 	xzipped
 	zstandard
 	bzipped
+	zipped
 )
 
 // packed says how a file is packed that begins with head, at least 512 bytes where it has them.
@@ -41,6 +42,8 @@ func packed(head []byte) packing {
 		return zstandard
 	case len(head) > 10 && bytes.HasPrefix(head, []byte("BZh")) && bytes.HasPrefix(head[4:], []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}):
 		return bzipped
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")): // APPNOTE.TXT, 4.3.7
+		return zipped
 	case len(head) >= 262 && string(head[257:262]) == "ustar": // pax(1), ustar interchange format
 		return plainTar
 	default:
@@ -60,6 +63,13 @@ func (in *intake) file(ctx context.Context, path string, r io.Reader, size int64
 		return in.single(ctx, path, head, buffered, size, at)
 	}
 	a := &archive{path: path, size: size, packing: packing, level: level, meter: in.meter, in: in, at: at}
+	if packing == zipped {
+		t, err := a.readZip(ctx, r, buffered)
+		if err != nil {
+			return err
+		}
+		return in.tree(ctx, t)
+	}
 	a.unpacked = unpack(ctx, a, buffered)
 	t, err := a.read(ctx)
 	a.unpacked.close()
@@ -100,6 +110,7 @@ type archive struct {
 	level    int
 	unpacked *unpacked
 	entries  int
+	zipped   int64 // bytes taken out of a zip archive
 	meter    *meter
 	in       *intake
 	at       time.Time
@@ -253,7 +264,13 @@ func (a *archive) nested(ctx context.Context, t *tree, name string, r io.Reader,
 // holds says whether the archive can hold size more bytes, and may, before memory is spent on a header's word.
 func (a *archive) holds(name string, size int64) error {
 	most := a.size
-	if a.packing != plainTar {
+	if a.packing == zipped {
+		most *= deflateRatio
+		if err := a.meter.checkRatio(a.path, name, a.zipped+size, a.size); err != nil {
+			return err
+		}
+		a.zipped += size
+	} else if a.packing != plainTar {
 		if err := a.meter.checkRatio(a.path, name, a.unpacked.offset+size, a.size); err != nil {
 			return err
 		}

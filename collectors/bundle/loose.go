@@ -19,10 +19,19 @@ func recognised(name string, head []byte) bool {
 	if hopeless(name) {
 		return false
 	}
+	head = unixLines(head)
 	if looksLikeObjects(head) || prompted(head) {
 		return true
 	}
 	return subjectOf(name, head).subject != nothing
+}
+
+// unixLines are a text's lines without the carriage returns that a terminal (kubectl exec -t) puts at their ends.
+func unixLines(text []byte) []byte {
+	if !bytes.Contains(text, []byte("\r\n")) {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 }
 
 // hopeless says whether a file's place in a node's tree, or a sosreport's, tells that its content is nothing to look at: a
@@ -213,10 +222,21 @@ func typed(line string) (host string, words []string, ok bool) {
 	return m[2], words, true
 }
 
+// titled says whether a text is one command's output in a Markdown block below its command as a title, as cilium-bugtool
+// writes it.
+func titled(head []byte) bool {
+	title, rest, _ := bytes.Cut(head, []byte("\n"))
+	return bytes.HasPrefix(title, []byte("# ")) && bytes.HasPrefix(bytes.TrimLeft(rest, "\n"), []byte("```"))
+}
+
 // prompted says whether a text has a prompt with a command that is read.
 func prompted(head []byte) bool {
+	fenced := titled(head)
 	for _, line := range lines.All(head) {
 		if host, words, ok := typed(line); ok {
+			if fenced && parseCommand(words).subject != nothing {
+				return true
+			}
 			first := withoutPrefix(words)
 			if host != "" && len(first) > 0 && slices.Contains(programs, path.Base(first[0])) {
 				return true
@@ -285,6 +305,24 @@ func (in *intake) loose(ctx context.Context, t *tree, names []string) error {
 	return nil
 }
 
+// objectsOf takes the Kubernetes objects among files that a format has no other use for.
+func (in *intake) objectsOf(ctx context.Context, t *tree, names []string) error {
+	var objects []string
+	for _, name := range names {
+		data, err := t.data(name)
+		if err != nil {
+			t.problems = append(t.problems, err)
+			continue
+		}
+		if looksLikeObjects(data[:min(len(data), headSize)]) {
+			objects = append(objects, name)
+			continue
+		}
+		in.note(t.path, name).PassedOver = "nothing of it is a fact that rules read"
+	}
+	return in.loose(ctx, t, objects)
+}
+
 // looseFiles are the loose files of one tree.
 type looseFiles struct {
 	in       *intake
@@ -300,6 +338,7 @@ type looseOutput struct {
 }
 
 func (l *looseFiles) take(name string, data []byte, used *File) {
+	data = unixLines(data)
 	head := data[:min(len(data), headSize)]
 	if looksLikeObjects(head) {
 		l.in.addObjects(l.t.path, document{
@@ -318,7 +357,7 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 				continue
 			}
 			l.found = append(l.found, looseOutput{
-				output: output{command: s.command, file: name, text: padded(bytes.TrimRight(s.text, " \n"), s.line), used: used}, host: s.host, name: name,
+				output: output{command: s.command, file: name, text: padded(withoutFence(bytes.TrimRight(s.text, " \n")), s.line), used: used}, host: s.host, name: name,
 			})
 		}
 		return
@@ -338,6 +377,14 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 	}
 	c.line = cmdLine(c, base)
 	l.found = append(l.found, looseOutput{output: output{command: c, file: name, text: data, used: used}, name: name})
+}
+
+// withoutFence is a text without the lines of a Markdown block's ends; their places stay.
+func withoutFence(text []byte) []byte {
+	if !bytes.HasPrefix(bytes.TrimLeft(text, "\n"), []byte("```")) {
+		return text
+	}
+	return bytes.TrimSuffix(bytes.Replace(text, []byte("```"), nil, 1), []byte("```"))
 }
 
 // shownFiles takes a node's own files that `cat FILE` or `head -v FILE…` shows.
@@ -408,7 +455,9 @@ func (l *looseFiles) machine(folder, host string) *machine {
 	name, where := host, l.t.path
 	if host == "" {
 		if where = within(l.t.path, folder); folder != "" && folder != "." {
-			name = path.Base(folder)
+			if name = path.Base(folder); name == "cmd" && path.Dir(folder) != "." {
+				name = path.Base(path.Dir(folder)) // cilium-bugtool
+			}
 		} else {
 			name = "unnamed-host"
 		}

@@ -53,7 +53,7 @@ type built struct {
 func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 	n := &facts.Node{Name: m.name}
 	for i := range m.outputs {
-		m.outputs[i].text = validText(m.outputs[i].text)
+		m.outputs[i].text = unixLines(validText(m.outputs[i].text))
 	}
 	for _, file := range m.files {
 		file.data = validText(file.data)

@@ -14,29 +14,33 @@ func (rancher) String() string { return "archives of Rancher's Linux log collect
 
 // rancherCommands are its files in networking/ and systeminfo/, and the commands that they are the output of.
 var rancherCommands = map[string]string{
-	"networking/iptablessave":   "iptables-save",
-	"networking/ip6tablessave":  "ip6tables-save",
-	"networking/iptables":       "iptables --wait 1 --numeric --verbose --list",
-	"networking/iptablesnat":    "iptables -t nat --numeric --verbose --list",
-	"networking/iptablesmangle": "iptables -t mangle --numeric --verbose --list",
-	"networking/nft_ruleset":    "nft list ruleset",
-	"networking/ipaddrshow":     "ip addr show",
-	"networking/iplinkshow":     "ip -s link show",
-	"networking/iproute":        "ip route show table all",
-	"networking/iprule":         "ip rule show",
-	"networking/ipneighbour":    "ip neighbour",
-	"networking/ipv6route":      "ip -6 route show table all",
-	"networking/ipv6rule":       "ip -6 rule show",
-	"networking/ipv6addrshow":   "",
-	"networking/ssanp":          "ss -anp",
-	"networking/sstunlp4":       "",
-	"networking/netstat":        "netstat --programs --all --numeric --tcp --udp",
-	"systeminfo/sysctla":        "sysctl -a",
-	"systeminfo/conntrack":      "conntrack -S",
-	"systeminfo/hostname":       "hostname",
-	"systeminfo/hostnamefqdn":   "hostname -f",
-	"systeminfo/uname":          "uname -a",
+	"networking/iptablessave":    "iptables-save",
+	"networking/ip6tablessave":   "ip6tables-save",
+	"networking/iptables":        "iptables -nvL",
+	"networking/iptablesnat":     "iptables -t nat -nvL",
+	"networking/iptablesmangle":  "iptables -t mangle -nvL",
+	"networking/ip6tables":       "ip6tables -nvL",
+	"networking/ip6tablesnat":    "ip6tables -t nat -nvL",
+	"networking/ip6tablesmangle": "ip6tables -t mangle -nvL",
+	"networking/nft_ruleset":     "nft list ruleset",
+	"networking/ipaddrshow":      "ip addr show",
+	"networking/iplinkshow":      "ip -s link show",
+	"networking/iproute":         "ip route show table all",
+	"networking/iprule":          "ip rule show",
+	"networking/ipneighbour":     "ip neighbour",
+	"networking/ipv6neighbour":   "ip -6 neighbour",
+	"networking/ipv6rule":        "ip -6 rule show",
+	"networking/ssanp":           "ss -anp",
+	"networking/netstat":         "netstat -pantu",
+	"systeminfo/sysctla":         "sysctl -a",
+	"systeminfo/conntrack":       "conntrack -S",
+	"systeminfo/hostname":        "hostname",
+	"systeminfo/hostnamefqdn":    "hostname -f",
+	"systeminfo/uname":           "uname -a",
 }
+
+// rancherFiles are a node's own files in it.
+var rancherFiles = map[string]string{"systeminfo/etcresolvconf": "etc/resolv.conf"}
 
 func (rancher) wants(name string) bool {
 	_, ok := rancherPlace(name)
@@ -50,10 +54,13 @@ func rancherPlace(name string) (string, bool) {
 			return place, true
 		}
 	}
-	for _, folder := range []string{"networking/cni/", "k3s/kubectl/", "rke2/kubectl/", "rke/kubectl/"} {
-		if i := strings.Index("/"+name, "/"+folder); i >= 0 {
-			return name[i:], strings.HasPrefix(folder, "networking/") || strings.HasSuffix(name, ".json")
+	for place := range rancherFiles {
+		if name == place || strings.HasSuffix(name, "/"+place) {
+			return place, true
 		}
+	}
+	if i := strings.Index("/"+name, "/networking/cni/"); i >= 0 {
+		return name[i:], true
 	}
 	return "", false
 }
@@ -83,11 +90,16 @@ func (rancher) roots(t *tree) ([]string, error) {
 
 func (rancher) read(ctx context.Context, in *intake, t *tree, root string, names []string) error {
 	m := in.machine(within(t.path, root), path.Base("/"+strings.TrimSuffix(root, "/")), false, t.at(root+"systeminfo/sysctla"))
+	var loose []string
 	for _, name := range names {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		if t.files[root+name].link != "" {
+			continue
+		}
+		if _, ok := rancherPlace(name); !ok {
+			loose = append(loose, root+name) // kubeadm/kubectl/cluster-info_dump
 			continue
 		}
 		used := in.note(t.path, root+name)
@@ -102,14 +114,12 @@ func (rancher) read(ctx context.Context, in *intake, t *tree, root string, names
 		case line != "":
 			c := parseCommand(strings.Fields(line))
 			m.outputs = append(m.outputs, output{command: c, file: root + name, text: data, used: used})
-		case strings.HasPrefix(name, "networking/cni/"):
-			m.files["etc/cni/net.d/"+path.Base(name)] = &nodeFile{data: data, used: used}
-		case strings.HasSuffix(name, ".json") && looksLikeObjects(data[:min(len(data), headSize)]):
-			in.addObjects(within(t.path, root), document{name: root + name, text: data, used: used, whole: true})
+		case rancherFiles[name] != "":
+			m.files[rancherFiles[name]] = &nodeFile{data: data, used: used}
 		default:
-			used.PassedOver = "nothing of it is a fact that rules read"
+			m.files["etc/cni/net.d/"+path.Base(name)] = &nodeFile{data: data, used: used}
 		}
 	}
 	m.settleName()
-	return nil
+	return in.objectsOf(ctx, t, loose)
 }
