@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -98,7 +99,7 @@ func (in *intake) single(ctx context.Context, path string, head []byte, r io.Rea
 	if _, err := io.ReadFull(r, data); err != nil {
 		return fmt.Errorf("read bundle %s: %w", path, bare(err))
 	}
-	t := &tree{path: path, files: map[string]*treeFile{name: {data: data, size: size, at: at}}, meter: in.meter}
+	t := &tree{path: path, files: map[string]*treeFile{name: {data: data, size: size, at: at}}, single: filepath.Dir(path), meter: in.meter}
 	return in.tree(ctx, t)
 }
 

@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +16,9 @@ import (
 func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 	if err := in.objects.one(); err != nil {
 		return nil, err
+	}
+	for _, folder := range slices.Sorted(maps.Keys(in.singles)) {
+		in.singles[folder].settle()
 	}
 	all := slices.Clone(in.snapshots)
 	var unnamed []*facts.Node

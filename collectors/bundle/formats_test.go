@@ -144,6 +144,18 @@ func TestReadFormats(t *testing.T) {
 		{"cilium sysdump", zippedFiles(t, cilium), "n1", append([]string{"addresses", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
 		{"cilium sysdump in an archive", tarOf(t, map[string]string{"case/cilium-sysdump.zip": string(zippedFiles(t, cilium))}), "n1", append([]string{"addresses", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
 		{
+			"the kubernetes plugin of sos", tarOf(t, map[string]string{
+				"sosreport-x/sos_commands/networking/ip_-4_rule_list":                                                                               file("ip_-4_rule"),
+				"sosreport-x/sos_commands/networking/namespaces/cni-a_b/ip_netns_exec_cni-a_b_ip_route_show_table_all":                              file("ip_route_show_table_all"),
+				"sosreport-x/sos_commands/kernel/uname_-a":                                                                                          uname,
+				"sosreport-x/sos_commands/kubernetes/cluster-info/kubectl_get_-o_json_nodes":                                                        nodes,
+				"sosreport-x/sos_commands/kubernetes/pods/kubectl_--kubeconfig_.etc.kubernetes.admin.conf_get_-o_json_--namespace_kube-system_pods": recordedObjects(t, "kube-system/pods.json"),
+				"sosreport-x/sos_commands/kubernetes/kubectl_get_-o_json_--namespace_kube-system_networkpolicies":                                   `{"apiVersion":"v1","items":[],"kind":"List"}`,
+				"sosreport-x/sos_commands/kubernetes/kubectl_get_--namespace_kube-system_services":                                                  "NAME TYPE\n",
+				"sosreport-x/sos_commands/logs/journalctl_--no-pager":                                                                               "Nov 24\n",
+			}), "n1", append([]string{"host", "namespaces", "rules", "cluster.networkpolicies"}, cluster...),
+		},
+		{
 			"must-gather", tarOf(t, map[string]string{
 				"must-gather.local.1/quay-io-sha256-1/cluster-scoped-resources/core/nodes/n1.yaml":       "---\napiVersion: v1\nkind: Node\nmetadata:\n  name: n1\n",
 				"must-gather.local.1/quay-io-sha256-1/cluster-scoped-resources/core/namespaces/web.yaml": "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: kube-system\n",

@@ -285,6 +285,13 @@ func sections(text []byte) []section {
 // loose takes files of no bundle: outputs of commands under any name, and Kubernetes objects.
 func (in *intake) loose(ctx context.Context, t *tree, names []string) error {
 	l := &looseFiles{in: in, t: t, machines: map[string]*machine{}}
+	if t.single != "" {
+		if in.singles[t.single] == nil {
+			in.singles[t.single] = l
+		}
+		l = in.singles[t.single]
+		l.t = t
+	}
 	for _, name := range names {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -301,7 +308,9 @@ func (in *intake) loose(ctx context.Context, t *tree, names []string) error {
 		}
 		l.take(name, data, used)
 	}
-	l.settle()
+	if t.single == "" {
+		l.settle()
+	}
 	return nil
 }
 
@@ -335,6 +344,7 @@ type looseOutput struct {
 	output
 	host string // from a prompt
 	name string
+	tree *tree
 }
 
 func (l *looseFiles) take(name string, data []byte, used *File) {
@@ -357,8 +367,9 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 				continue
 			}
 			l.found = append(l.found, looseOutput{
-				output: output{command: s.command, file: name, text: padded(withoutFence(bytes.TrimRight(s.text, " \n")), s.line), used: used}, host: s.host, name: name,
+				output: output{command: s.command, file: name, text: padded(withoutFence(bytes.TrimRight(s.text, " \n")), s.line), used: used}, host: s.host, name: name, tree: l.t,
 			})
+			l.in.used++
 		}
 		return
 	}
@@ -376,7 +387,8 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 		return
 	}
 	c.line = cmdLine(c, base)
-	l.found = append(l.found, looseOutput{output: output{command: c, file: name, text: data, used: used}, name: name})
+	l.found = append(l.found, looseOutput{output: output{command: c, file: name, text: data, used: used}, name: name, tree: l.t})
+	l.in.used++
 }
 
 // withoutFence is a text without the lines of a Markdown block's ends; their places stay.
@@ -496,8 +508,9 @@ func (l *looseFiles) settle() {
 				host = hostInName(path.Base(o.name))
 			}
 		}
+		l.t = o.tree
 		m := l.machine(folder, host)
-		if at := l.t.at(o.name); at.After(m.at) {
+		if at := o.tree.at(o.name); at.After(m.at) {
 			m.at = at
 		}
 		m.outputs = append(m.outputs, o.output)

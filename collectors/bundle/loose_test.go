@@ -120,6 +120,21 @@ func TestReadLooseOfSeveralHosts(t *testing.T) {
 	}
 }
 
+// Files that are named one by one are as those of one folder.
+func TestReadLooseOneByOne(t *testing.T) {
+	dir := folderOf(t, map[string]string{
+		"addr.txt": recordedFile(t, networking+"ip_-d_address"), "r.txt": recordedFile(t, networking+"ip_route_show_table_all"),
+	})
+	snapshot := read(t, filepath.Join(dir, "addr.txt"), filepath.Join(dir, "r.txt"), healthy)
+	if len(snapshot.Nodes) != 2 || snapshot.Nodes[0].Name != "n1" || snapshot.Nodes[1].Name != "n2" {
+		t.Errorf("%d nodes, %s", len(snapshot.Nodes), snapshot.Nodes[0].Name) // known by its devices
+	}
+	alone := read(t, filepath.Join(dir, "addr.txt"), filepath.Join(dir, "r.txt"))
+	if len(alone.Nodes) != 1 || alone.Nodes[0].Routes.Status != facts.Read || alone.Nodes[0].Links.Status != facts.Read {
+		t.Errorf("%d nodes", len(alone.Nodes))
+	}
+}
+
 // What a report asks for comes back as one file of each node.
 func TestReadWhatWasAskedFor(t *testing.T) {
 	text := "[root@n1 ~]# ip -s -d address\n" + recordedFile(t, networking+"ip_-d_address") +

@@ -118,7 +118,12 @@ func (o *objects) ofKind(kind string) *kindObjects {
 func (o *objects) resourceOf(name string) *kindObjects {
 	base := strings.ToLower(path.Base(name))
 	base = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(base, ".json"), ".yaml"), ".yml"), ".txt")
+	option := false
 	for _, word := range strings.FieldsFunc(base, func(r rune) bool { return r == '_' || r == ' ' || r == '.' }) {
+		if value := option; value || strings.HasPrefix(word, "-") {
+			option = !value && slices.Contains([]string{"--namespace", "-n", "-o", "--kubeconfig"}, word)
+			continue // of a command: --namespace default
+		}
 		word = strings.ReplaceAll(word, "-", "")
 		for group, k := range o.kinds {
 			singular := strings.ToLower(k.resource.kind)

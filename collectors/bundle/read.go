@@ -79,11 +79,15 @@ type intake struct {
 	objects   *objects
 	inputs    []facts.Input
 	files     []*File
+	// singles are the files of one folder that were named one by one.
+	singles map[string]*looseFiles
 	// used counts what was made use of.
 	used int
 }
 
-func newIntake(m *meter) *intake { return &intake{meter: m, objects: newObjects(m)} }
+func newIntake(m *meter) *intake {
+	return &intake{meter: m, objects: newObjects(m), singles: map[string]*looseFiles{}}
+}
 
 // maxNested is how many archives may be in each other.
 const maxNested = 2

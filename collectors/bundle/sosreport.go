@@ -26,9 +26,14 @@ func (sosreport) wants(name string) bool {
 		if !below || !slices.Contains(sosPlugins, plugin) {
 			return false
 		}
-		return sosCommand(file).subject != nothing || plugin == "kubernetes" && strings.HasPrefix(path.Base(file), "kubectl_get_")
+		return sosCommand(file).subject != nothing || isKubectlGet(path.Base(file))
 	}
 	return path.Base(name) == "version.txt" || isNodeFile(name)
+}
+
+// isKubectlGet says whether a file has what `kubectl get` or `oc get` printed, with whatever options.
+func isKubectlGet(file string) bool {
+	return (strings.HasPrefix(file, "kubectl_") || strings.HasPrefix(file, "oc_")) && strings.Contains(file, "_get_")
 }
 
 // isNodeFile says whether a file, below whatever folders, is one of a node's own that tell facts.
@@ -124,12 +129,12 @@ func (sosreport) read(ctx context.Context, in *intake, t *tree, root string, nam
 // take takes a file of a sosreport.
 func (m *machine) take(in *intake, bundle, root, name string, data []byte, used *File) {
 	if rest, ok := strings.CutPrefix(name, sosCommands); ok {
-		plugin, file, _ := strings.Cut(rest, "/")
+		_, file, _ := strings.Cut(rest, "/")
 		if c := sosCommand(file); c.subject != nothing {
 			m.outputs = append(m.outputs, output{command: c, file: root + name, text: data, used: used})
 			return
 		}
-		if plugin == "kubernetes" && looksLikeObjects(data[:min(len(data), headSize)]) {
+		if isKubectlGet(path.Base(file)) && looksLikeObjects(data[:min(len(data), headSize)]) {
 			in.addObjects(bundle, document{
 				name: root + name, text: data, used: used, namespace: argument(path.Base(file), "namespace"),
 				whole: strings.Contains(file, "all-namespaces"),
@@ -160,10 +165,13 @@ func argument(file, name string) string {
 	return value
 }
 
+// anybody are names that a machine has which nobody has given one.
+var anybody = []string{"localhost", "localhost.localdomain", "localhost4", "(none)", "debian", "ubuntu", "fedora"}
+
 // settleName takes the name that the machine calls itself.
 func (m *machine) settleName() {
 	name := m.hostname(strings.TrimSpace(string(m.files.data("etc/hostname"))))
-	if name == "" || strings.ContainsAny(name, " \t\n") {
+	if name == "" || strings.ContainsAny(name, " \t\n") || slices.Contains(anybody, strings.ToLower(name)) {
 		return
 	}
 	m.name, m.named = printable(name), true

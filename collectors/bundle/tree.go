@@ -25,6 +25,8 @@ type tree struct {
 	folder *os.Root
 	// problems are why entries were not taken, or why reading ended before the archive did, in order.
 	problems []error
+	// single is the folder of a file that is the tree's only one, named by itself.
+	single string
 	// used is how many archives in it were read.
 	used  int
 	meter *meter
