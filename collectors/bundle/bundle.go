@@ -17,6 +17,24 @@
 // The manifest names every file, so that an archive which lost its end is known from a whole one. Files may have been
 // edited since (a secret masked by hand): what changed in size is told, and read.
 //
+// Of other tools' bundles and of loose files it is read what rules ask for. A format says what its files are: the output
+// of which command, a file of which node, objects of which namespaces; the rest is shared. What a bundle lacks is
+// [facts.Absent], and a part that would pass for the whole is not read:
+//
+//	sosreport 3.x, 4.x    the outputs of ip, bridge, ss, netstat, sysctl, nft, iptables -nvL and ipset, of each network
+//	                      namespace too; /proc/net; configuration files; the kubernetes plugin's JSON. Not its tables,
+//	                      and no iptables-save of the host, which sos does not take
+//	kubectl               cluster-info dumps (folder or stream) and lists, as JSON or YAML; Endpoints stand in for
+//	                      EndpointSlices that are not there. Single objects are no list
+//	troubleshoot.sh       cluster-resources and what could not be listed, run-host outputs, sysctls; no logs, no exec
+//	must-gather, inspect  Nodes, Namespaces and the namespaces' objects; outputs in network_logs
+//	Rancher's collector   networking/ and systeminfo/, CNI files, a kubeadm cluster's dump; its tables are not read
+//	calicoctl, cilium     the outputs of each node and the lists, as loose files
+//	loose files           outputs under any name, several in one file with their prompts, and a node's own files
+//
+// An output of `ip link` without -d, of one device, or cut by a pipe is a part: it tells neither kinds nor what is not
+// there. Of `ip route` alone the main table is known, and the routes that the kernel makes of addresses.
+//
 // What is read may come from a stranger. Nothing is unpacked to disk, no path in an archive is ever opened, and
 // [Limits] bound what it can make netcause hold in memory.
 package bundle

@@ -24,6 +24,7 @@ const (
 	iptablesSave
 	iptablesTable // iptables -L or -S
 	ipsetSave
+	ipsetList
 	ipvsTable // /proc/net/ip_vs
 	conntrackCounters
 	conntrackEntries
@@ -96,6 +97,8 @@ func parseCommand(words []string) command {
 		c.iptables(name, args)
 	case name == "ipset" && len(args) == 1 && (args[0] == "save" || args[0] == "-S"):
 		c.subject = ipsetSave
+	case name == "ipset" && len(args) == 1 && (args[0] == "list" || args[0] == "-L"):
+		c.subject = ipsetList
 	case name == "conntrack" && len(args) == 1 && args[0] == "-S":
 		c.subject = conntrackCounters
 	case name == "conntrack" && len(args) > 0 && args[0] == "-L" && len(withoutFlags(args[1:], "-n", "-o", "extended")) == 0:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/netcause/netcause/collectors/lines"
 	"github.com/netcause/netcause/engine/facts"
 )
 
@@ -24,6 +25,12 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 	n.IPSet = b.listing(netns, ipsetSave, "ipset save", func(o *output) (facts.Listing, bool) {
 		return facts.Listing{Format: "ipset-save"}, len(o.text) == 0 || bytes.HasPrefix(o.text, []byte("create "))
 	})
+	if o := b.best(netns, ipsetList); o != nil && n.IPSet.Status != facts.Read {
+		if text, ok := ipsetSaveOf(o.text); ok {
+			n.IPSet = readListing(facts.Listing{Format: "ipset-save"}, &output{file: o.file, text: text})
+			o.used.facts("ipset")
+		}
+	}
 	n.IPVS = b.listing(netns, ipvsTable, "/proc/net/ip_vs", func(o *output) (facts.Listing, bool) {
 		return facts.Listing{Format: "proc-ip_vs"}, bytes.HasPrefix(o.text, []byte("IP Virtual Server"))
 	})
@@ -40,6 +47,35 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 		b.lists(netns, of.inet6, n, of.nft, of.legacy)
 		b.legacyTables(netns, of.inet6, of.legacy)
 	}
+}
+
+// ipsetSaveOf writes what `ipset list` prints as `ipset save` would: one is what facts have, the other what most bundles
+// have. ok is false where a line is neither of a set's head nor one of its members.
+func ipsetSaveOf(list []byte) (save []byte, ok bool) {
+	var b bytes.Buffer
+	var name, kind string
+	members := false
+	for _, line := range lines.All(list) {
+		key, value, colon := strings.Cut(line, ": ")
+		switch {
+		case strings.TrimSpace(line) == "":
+			members = false
+		case !members && colon && key == "Name":
+			name, kind = value, ""
+		case !members && colon && key == "Type":
+			kind = value
+		case !members && colon && key == "Header" && name != "" && kind != "":
+			fmt.Fprintf(&b, "create %s %s %s\n", name, kind, strings.TrimSpace(value))
+		case !members && colon && (key == "Revision" || key == "Size in memory" || key == "References" || key == "Number of entries"):
+		case !members && strings.TrimSpace(line) == "Members:":
+			members = true
+		case members && name != "":
+			fmt.Fprintf(&b, "add %s %s\n", name, strings.TrimSpace(line))
+		default:
+			return nil, false
+		}
+	}
+	return b.Bytes(), true
 }
 
 func (b *built) listing(netns string, s subject, command string, format func(*output) (facts.Listing, bool)) facts.Group[facts.Listing] {

@@ -146,6 +146,8 @@ func contentOf(head []byte) command {
 		return of(nothing) // ipvsadm -Ln looks so as well, with other numbers
 	case bytes.HasPrefix(trimmed, []byte("create ")) && bytes.Contains(trimmed, []byte(" hash:")):
 		return of(ipsetSave)
+	case bytes.HasPrefix(trimmed, []byte("Name: ")) && bytes.Contains(trimmed, []byte("\nType: ")) && bytes.Contains(trimmed, []byte("\nHeader: ")):
+		return of(ipsetList)
 	case unameLine.Match(trimmed):
 		return of(uname)
 	case deviceLine.Match(head):
