@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/netcause/netcause/collectors/bundle"
 )
 
 // analyzed runs analyze, and gives its exit status and output.
@@ -93,5 +97,96 @@ func TestAskedForIsRunnable(t *testing.T) {
 	}
 	if lines != 2 {
 		t.Errorf("%d lines:\n%s", lines, asked)
+	}
+}
+
+// The same incident gives the same root, through whatever it comes.
+func TestAnalyzeOneIncidentInSeveralForms(t *testing.T) {
+	for name, root := range map[string]string{"route-missing": "pod-network-route-missing", "ip-forward-off": "ip-forward-disabled", "healthy": ""} {
+		t.Run(name, func(t *testing.T) { analyzeInSeveralForms(t, name, root) })
+	}
+}
+
+func analyzeInSeveralForms(t *testing.T, incident, root string) {
+	recorded := "../../collectors/bundle/testdata/flannel-cluster-" + incident + ".tar.gz"
+	dir := t.TempDir()
+	if out, err := exec.Command("tar", "xzf", recorded, "-C", dir).CombinedOutput(); err != nil {
+		t.Skipf("needs tool tar: %v: %s", err, out)
+	}
+	top := filepath.Join(dir, incident)
+	snapshot, err := bundle.Read(t.Context(), []string{recorded}, bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "own.tar.gz")
+	if err := bundle.Write(t.Context(), own, snapshot, bundle.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	commands := map[string]string{
+		"ip_-s_-d_link": "ip -s -d link", "ip_-d_address": "ip -d address", "ip_route_show_table_all": "ip route show table all", "ip_-4_rule": "ip rule",
+		"ip_-6_rule": "ip -6 rule", "ip_-s_-s_neigh_show": "ip neigh", "nft_list_ruleset": "nft list ruleset", "ss_-peaonmi": "ss -peaonmi",
+	}
+	loose, pasted := filepath.Join(dir, "loose"), filepath.Join(dir, "pasted")
+	for _, node := range []string{"n1", "n2"} {
+		var ticket strings.Builder
+		ticket.WriteString("Dear support,\n\nhere is what you asked for.\n\n")
+		for file, command := range commands {
+			text, err := os.ReadFile(filepath.Join(top, "sosreport-"+node, "sos_commands/networking", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(loose, node, strings.ReplaceAll(command, " ", "-")+".txt"), string(text))
+			ticket.WriteString("[root@" + node + ".example.org ~]# " + command + "\n" + string(text))
+		}
+		ticket.WriteString("[root@" + node + ".example.org ~]# sysctl -a\n")
+		text, err := os.ReadFile(filepath.Join(top, "sosreport-"+node, "sos_commands/kernel/sysctl_-a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.Write(text)
+		write(t, filepath.Join(loose, node, "sysctl.txt"), string(text))
+		write(t, filepath.Join(pasted, node+"-ticket.txt"), ticket.String())
+	}
+	cluster := filepath.Join(top, "cluster-info")
+	for name, paths := range map[string][]string{
+		"netcause's own":          {own},
+		"folder":                  {top},
+		"one by one":              {filepath.Join(top, "sosreport-n2"), cluster, filepath.Join(top, "sosreport-n1")},
+		"own and a dump":          {own, cluster},
+		"own and the same sos":    {filepath.Join(top, "sosreport-n1"), own},
+		"loose files":             {loose, cluster},
+		"pasted into a ticket":    {pasted, cluster},
+		"loose and a sosreport":   {filepath.Join(loose, "n2"), filepath.Join(top, "sosreport-n1"), cluster},
+		"one node and the others": {filepath.Join(top, "sosreport-n1"), cluster},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out, _ := analyzed(t, append([]string{"-o", "json"}, paths...)...)
+			var d struct {
+				RootCauses []struct {
+					ID      string
+					Subject struct{ Name string }
+				}
+			}
+			if err := json.Unmarshal([]byte(out), &d); err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			for _, cause := range d.RootCauses {
+				got += cause.ID + " " + cause.Subject.Name
+			}
+			if root != "" && got != root+" n1" || root == "" && got != "" || (status == 1) != (root != "") {
+				t.Errorf("status %d: %q", status, got)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
