@@ -559,6 +559,12 @@ func (o *objects) cluster() *facts.Cluster {
 	o.group(&c.Namespaces.Meta, "namespaces", func(v any) { c.Namespaces.Value = append(c.Namespaces.Value, v.(facts.NamespaceObject)) })
 	if c.EndpointSlices.Status != facts.Read && len(o.endpoints) > 0 {
 		o.slicesOfEndpoints(&c.EndpointSlices)
+	} else {
+		for _, e := range o.endpoints {
+			if len(e.used.Facts) == 0 {
+				e.used.PassedOver = "there are EndpointSlices"
+			}
+		}
 	}
 	cluster.Prune(c)
 	return c
