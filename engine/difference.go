@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -37,11 +38,11 @@ func (s *Seen) Differences(node string) ([]Difference, error) {
 	if err := json.Unmarshal(text, &input); err != nil {
 		return nil, err
 	}
-	here := flatten(input.Node)
+	here := flattenFacts(input.Node)
 	var peers []map[string]flatFact
 	for _, peer := range input.Peers {
 		if peer["collected"] == true {
-			peers = append(peers, flatten(peer))
+			peers = append(peers, flattenFacts(peer))
 		}
 	}
 	if len(peers) == 0 {
@@ -117,22 +118,37 @@ type flatFact struct {
 var volatile = map[string]bool{
 	"source": true, "ifindex": true, "link_index": true, "link_netnsid": true, "stats64": true, "carrier_changes": true, "gso_max_size": true,
 	"pid": true, "uid": true, "recv_q": true, "send_q": true, "valid_life_time": true, "preferred_life_time": true,
-	"line": true, "text": true, "hostname": true, "machine_id": true, "boot_id": true, "name": true, "object": true, "pods": true,
+	"line": true, "text": true, "key": true, "hostname": true, "machine_id": true, "boot_id": true, "name": true, "object": true, "pods": true,
 	"namespaces": true, "status": true, "neighbours": true, "fdb": true, "conntrack": true, "settings": true,
 }
 
-// flatten makes a node's facts lines: path and value. A member of a list that has a name is found by it.
-func flatten(node map[string]any) map[string]flatFact {
+// flattenFacts makes a node's facts lines: path and value. A member of a list that has a name is found by it.
+func flattenFacts(node map[string]any) map[string]flatFact {
 	flat := map[string]flatFact{}
 	for _, group := range slices.Sorted(maps.Keys(node)) {
 		if !volatile[group] && group != "collected" {
-			flattenInto(flat, group, node[group], "")
+			flattenFactsInto(flat, group, node[group], "")
+		}
+	}
+	name, _ := node["name"].(string)
+	for path, fact := range flat {
+		if podDevice.MatchString(path) {
+			delete(flat, path)
+			continue
+		}
+		// What a node says of itself by name is the same on each.
+		if name != "" {
+			fact.text = strings.ReplaceAll(fact.text, name, "<node>")
+			flat[path] = fact
 		}
 	}
 	return flat
 }
 
-func flattenInto(flat map[string]flatFact, path string, value any, source string) {
+// podDevice matches the devices of single Pods, whose names are made up.
+var podDevice = regexp.MustCompile(`\b(veth|cali|lxc|tap|eni|azv|nsx|ovn-k8s-)[0-9a-f]{3,}`)
+
+func flattenFactsInto(flat map[string]flatFact, path string, value any, source string) {
 	switch v := value.(type) {
 	case map[string]any:
 		if s, ok := v["source"].(string); ok {
@@ -140,17 +156,17 @@ func flattenInto(flat map[string]flatFact, path string, value any, source string
 		}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if !volatile[name] {
-				flattenInto(flat, path+"."+name, v[name], source)
+				flattenFactsInto(flat, path+"."+name, v[name], source)
 			}
 		}
 	case []any:
-		if texts, ok := texts(v); ok {
+		if texts, ok := textList(v); ok {
 			flat[path] = flatFact{text: texts, source: source}
 			return
 		}
 		counts := map[string]int{}
 		for _, member := range v {
-			key, address := memberKey(member)
+			key, address := memberName(member)
 			counts[key]++
 			each := fmt.Sprintf("%s[%s]", path, key)
 			if n := counts[key]; n > 1 {
@@ -163,15 +179,15 @@ func flattenInto(flat map[string]flatFact, path string, value any, source string
 				}
 			}
 			flat[each] = flatFact{text: "there", source: own, address: address}
-			flattenInto(flat, each, member, own)
+			flattenFactsInto(flat, each, member, own)
 		}
 	default:
 		text := fmt.Sprint(v)
-		flat[path] = flatFact{text: text, source: source, address: isAddress(text)}
+		flat[path] = flatFact{text: text, source: source, address: looksLikeAddress(text)}
 	}
 }
 
-func texts(list []any) (string, bool) {
+func textList(list []any) (string, bool) {
 	var words []string
 	for _, member := range list {
 		word, ok := member.(string)
@@ -183,27 +199,27 @@ func texts(list []any) (string, bool) {
 	return "[" + strings.Join(words, ", ") + "]", true
 }
 
-// memberKey is the name of a list's member, and whether it is an address.
-func memberKey(member any) (string, bool) {
+// memberName is the name of a list's member, and whether it is an address.
+func memberName(member any) (string, bool) {
 	object, ok := member.(map[string]any)
 	if !ok {
 		return fmt.Sprint(member), false
 	}
 	var parts []string
 	address := false
-	for _, name := range []string{"ifname", "dev", "family", "dst", "file", "device", "key", "type", "proto", "local", "port", "comm", "priority", "address"} {
+	for _, name := range []string{"ifname", "dev", "dst", "file", "device", "key", "type", "proto", "local", "port", "family", "comm", "priority", "address"} {
 		value, ok := object[name]
 		if !ok || name == "local" && object["prefixlen"] != nil || name == "type" && object["dst"] != nil || len(parts) > 2 || name == "address" && len(parts) > 0 {
 			continue
 		}
 		text := fmt.Sprint(value)
-		address = address || isAddress(text) && text != "0.0.0.0/0" && text != "::/0"
+		address = address || looksLikeAddress(text) && text != "0.0.0.0/0" && text != "::/0"
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, " "), address
 }
 
-func isAddress(text string) bool {
+func looksLikeAddress(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {
 		return true
 	}

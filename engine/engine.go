@@ -26,6 +26,7 @@ type Engine struct {
 	ruleTimeout time.Duration
 	parallel    int
 	customized  *Customized
+	compiler    *ast.Compiler
 }
 
 type compiledRule struct {
@@ -53,6 +54,7 @@ func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, erro
 	if err != nil {
 		return nil, err
 	}
+	e.compiler = compiler
 	for _, rule := range l.Rules() {
 		query, err := rego.New(append(functionOptions(),
 			rego.Compiler(compiler),

@@ -19,7 +19,8 @@ func newRulesCommand() *cobra.Command {
 		RunE:  showHelp,
 	}
 	cmd.AddCommand(newRulesListCommand(), newRulesShowCommand(), newRulesFunctionsCommand(), newRulesTestCommand(),
-		newRulesLintCommand(), newRulesFmtCommand())
+		newRulesLintCommand(), newRulesFmtCommand(), newRulesNewCommand(), newRulesEvalCommand(),
+		newRulesBenchCommand(), newRulesDocsCommand(), newRulesCapabilitiesCommand())
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/netcause/netcause/engine"
 	"github.com/netcause/netcause/engine/facts"
@@ -137,42 +138,75 @@ func Run(ctx context.Context, library *engine.Library, tests map[string]*ast.Mod
 		modules[file] = module
 	}
 	incidents := &engine.Incidents{Read: options.Read, Engine: compiled}
-	compiler, err := library.Compiler()
+	coverage := cover.New()
+	run := func(pattern string, prepare func(*tester.Runner) *tester.Runner) ([]*tester.Result, error) {
+		compiler, err := library.Compiler()
+		if err != nil {
+			return nil, err
+		}
+		runner := prepare(tester.NewRunner().
+			SetCompiler(compiler.WithCapabilities(engine.TestCapabilities()).WithEnablePrintStatements(true)).
+			SetModules(modules).
+			AddCustomBuiltins(append(engine.TesterBuiltins(), incidents.Builtins()...)).
+			RaiseBuiltinErrors(true).
+			CapturePrintOutput(true).
+			SetTimeout(timeout).
+			Filter(pattern))
+		return collect(ctx, runner)
+	}
+	found, err := run(options.Run, func(runner *tester.Runner) *tester.Runner {
+		if options.Coverage {
+			return runner.SetCoverageQueryTracer(coverage)
+		}
+		return runner
+	})
 	if err != nil {
 		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	runner := tester.NewRunner().
-		SetCompiler(compiler.WithCapabilities(engine.TestCapabilities()).WithEnablePrintStatements(true)).
-		SetModules(modules).
-		AddCustomBuiltins(append(engine.TesterBuiltins(), incidents.Builtins()...)).
-		RaiseBuiltinErrors(true).
-		CapturePrintOutput(true).
-		SetTimeout(timeout).
-		Filter(options.Run)
-	coverage := cover.New()
-	if options.Coverage {
-		runner = runner.SetCoverageQueryTracer(coverage)
-	}
-	found, err := runner.RunTests(ctx, nil)
-	if err != nil {
-		return nil, engine.NewRuleError("", err)
 	}
 	results := &Results{Tests: []Result{}}
-	for result := range found {
+	var failed []string
+	for _, result := range found {
 		results.Tests = append(results.Tests, of(result))
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+		if result.Fail {
+			failed = append(failed, regexp.QuoteMeta(result.Package+"."+result.Name))
+		}
 	}
 	if len(results.Tests) == 0 {
 		return nil, errors.New("no test ran: tests are rules named test_… in files named …_test.rego")
+	}
+	if len(failed) > 0 {
+		// Once more with a trace, which is too slow for all: it says in which line a test failed.
+		traced, err := run("^("+strings.Join(failed, "|")+")$", func(runner *tester.Runner) *tester.Runner { return runner.EnableTracing(true) })
+		if err != nil {
+			return nil, err
+		}
+		for _, result := range traced {
+			for i := range results.Tests {
+				if test := &results.Tests[i]; "data."+test.Package == result.Package && test.Name == result.Name {
+					located := of(result)
+					test.Row, test.Problem = located.Row, located.Problem
+				}
+			}
+		}
 	}
 	if options.Coverage {
 		results.Coverage = covered(library, coverage.Report(modules))
 	}
 	return results, nil
+}
+
+func collect(ctx context.Context, runner *tester.Runner) ([]*tester.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	found, err := runner.RunTests(ctx, nil)
+	if err != nil {
+		return nil, engine.NewRuleError("", err)
+	}
+	var results []*tester.Result
+	for result := range found {
+		results = append(results, result)
+	}
+	return results, ctx.Err()
 }
 
 func of(r *tester.Result) Result {
@@ -183,13 +217,23 @@ func of(r *tester.Result) Result {
 	switch {
 	case r.Error != nil:
 		result.Problem = r.Error.Error()
-	case r.Fail && r.FailedAt != nil && r.FailedAt.Location != nil:
-		result.Row = r.FailedAt.Location.Row
-		result.Problem = "not true: " + firstLine(string(r.FailedAt.Location.Text))
 	case r.Fail:
 		result.Problem = "it is not true"
+		if at := failedAt(r); at != nil {
+			result.Row, result.Problem = at.Row, "not true: "+firstLine(string(at.Text))
+		}
 	}
 	return result
+}
+
+// failedAt is the last condition of the test's own file that failed, nil where there is no trace.
+func failedAt(r *tester.Result) *ast.Location {
+	for _, event := range slices.Backward(r.Trace) {
+		if expr, ok := event.Node.(*ast.Expr); ok && event.Op == topdown.FailOp && expr.Location != nil && expr.Location.File == r.Location.File {
+			return expr.Location
+		}
+	}
+	return nil
 }
 
 func firstLine(text string) string {
