@@ -24,6 +24,7 @@ type Engine struct {
 	rules       []*compiledRule
 	causes      map[string][]string // rule id -> ids that follow from it, transitively
 	ruleTimeout time.Duration
+	ruleMemory  uint64
 	parallel    int
 	customized  *Customized
 	compiler    *ast.Compiler
@@ -41,9 +42,13 @@ type Option func(*Engine)
 // WithRuleTimeout is how long one rule may run for one subject before it is cut off and reported as failed.
 func WithRuleTimeout(d time.Duration) Option { return func(e *Engine) { e.ruleTimeout = d } }
 
+// WithRuleMemory is how many bytes custom rules may use, beside what is in use already, before one of them is cut off and
+// reported as failed.
+func WithRuleMemory(bytes uint64) Option { return func(e *Engine) { e.ruleMemory = bytes } }
+
 // Compile compiles the library. A rule that does not compile is a [RuleError].
 func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, error) {
-	e := &Engine{ruleTimeout: defaultRuleTimeout, parallel: runtime.GOMAXPROCS(0), causes: l.causes(), customized: l.customized()}
+	e := &Engine{ruleTimeout: defaultRuleTimeout, ruleMemory: defaultRuleMemory, parallel: runtime.GOMAXPROCS(0), causes: l.causes(), customized: l.customized()}
 	for _, option := range options {
 		option(e)
 	}

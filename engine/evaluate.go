@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -50,13 +51,15 @@ func (e *Engine) diagnose(ctx context.Context, in *incident) (*Diagnosis, error)
 	for _, rule := range e.rules {
 		evaluations = append(evaluations, in.evaluations(rule)...)
 	}
+	guard, stop := e.guardMemory()
+	defer stop()
 	outcomes := make([]outcome, len(evaluations))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(e.parallel)
 	for i, ev := range evaluations {
 		group.Go(func() error {
 			var err error
-			outcomes[i], err = e.evaluate(ctx, in, ev)
+			outcomes[i], err = e.evaluate(ctx, in, ev, guard)
 			return err
 		})
 	}
@@ -140,7 +143,7 @@ func (in *incident) missingFor(ev evaluation) []MissingFacts {
 	return first
 }
 
-func (e *Engine) evaluate(ctx context.Context, in *incident, ev evaluation) (outcome, error) {
+func (e *Engine) evaluate(ctx context.Context, in *incident, ev evaluation, guard *memoryGuard) (outcome, error) {
 	list := in.missingFor(ev)
 	if len(list) == 0 && ev.rule.Scope == ScopeNode && ev.node == nil {
 		list = []MissingFacts{missing("host", &noSuchNode)}
@@ -152,24 +155,60 @@ func (e *Engine) evaluate(ctx context.Context, in *incident, ev evaluation) (out
 	if err != nil {
 		return outcome{}, err
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, e.ruleTimeout, fmt.Errorf("it ran for more than %s and was cut off", e.ruleTimeout))
-	defer cancel()
-	answer, err := ev.rule.run(limited, input)
-	if ctx.Err() != nil {
-		return outcome{}, context.Cause(ctx)
+	answer, failed, err := e.run(ctx, ev, input, guard, false)
+	var memory *memoryError
+	if errors.As(failed, &memory) {
+		answer, failed, err = e.run(ctx, ev, input, guard, true)
 	}
 	if err != nil {
-		failed := &FailedRule{ID: ev.rule.ID, Subject: ev.subject(), Error: err.Error(), File: ev.rule.File}
-		if limited.Err() != nil {
-			failed.Error = context.Cause(limited).Error()
-			if at, ok := ev.rule.watch(ctx, input); ok {
-				failed.File, failed.Line = at.file, at.row
-				failed.Error += fmt.Sprintf(": most of it in %s:%d; go through fewer members there, or compare by a key instead of each with each", at.file, at.row)
-			}
-		}
-		return outcome{failed: failed}, nil
+		return outcome{}, err
+	}
+	if failed != nil {
+		return outcome{failed: e.failure(ctx, ev, input, failed)}, nil
 	}
 	return ev.outcome(in, answer), nil
+}
+
+// run evaluates a rule within its bounds of time and memory. failed is what went wrong with the rule, err that ctx ended.
+func (e *Engine) run(ctx context.Context, ev evaluation, input ast.Value, guard *memoryGuard, alone bool) (_ *answer, failed, err error) {
+	guarded := ctx
+	if guard != nil && ev.rule.Custom {
+		var leave func()
+		guarded, leave = guard.enter(ctx, alone)
+		defer leave()
+	}
+	limited, cancel := context.WithTimeoutCause(guarded, e.ruleTimeout, &timeError{e.ruleTimeout})
+	defer cancel()
+	answer, failed := ev.rule.run(limited, input)
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	if failed != nil && limited.Err() != nil {
+		failed = context.Cause(limited)
+	}
+	return answer, failed, nil
+}
+
+// timeError is why a rule was stopped.
+type timeError struct{ limit time.Duration }
+
+func (e *timeError) Error() string {
+	return fmt.Sprintf("it ran for more than %s and was cut off", e.limit)
+}
+
+// failure is a rule that went wrong; of one that was stopped it says where it spends its time.
+func (e *Engine) failure(ctx context.Context, ev evaluation, input ast.Value, err error) *FailedRule {
+	failed := &FailedRule{ID: ev.rule.ID, Subject: ev.subject(), Error: err.Error(), File: ev.rule.File}
+	var late *timeError
+	var large *memoryError
+	if !errors.As(err, &late) && !errors.As(err, &large) {
+		return failed
+	}
+	if at, ok := ev.rule.watch(ctx, input); ok {
+		failed.File, failed.Line = at.file, at.row
+		failed.Error += fmt.Sprintf(": most of it in %s:%d; go through fewer members there, or compare by a key instead of each with each", at.file, at.row)
+	}
+	return failed
 }
 
 // answer is what a rule says, in its own words.

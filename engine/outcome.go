@@ -21,9 +21,11 @@ func (e *Engine) Outcomes(ctx context.Context, s *Seen, id string) (map[string]O
 		return nil, err
 	}
 	ctx = withIncident(ctx, s.in)
+	guard, stop := e.guardMemory()
+	defer stop()
 	outcomes := map[string]Outcome{}
 	for _, ev := range s.in.evaluations(rule) {
-		o, err := e.evaluate(ctx, s.in, ev)
+		o, err := e.evaluate(ctx, s.in, ev, guard)
 		if err != nil {
 			return nil, err
 		}

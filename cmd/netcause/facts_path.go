@@ -82,12 +82,12 @@ func (l located) step(step pathStep) []located {
 		if step.each {
 			var all []located
 			for _, name := range slices.Sorted(maps.Keys(value)) {
-				all = append(all, located{l.way + "." + name, value[name]})
+				all = append(all, located{l.way + fieldStep(name), value[name]})
 			}
 			return all
 		}
 		if member, ok := value[step.field]; ok && step.field != "" {
-			return []located{{l.way + "." + step.field, member}}
+			return []located{{l.way + fieldStep(step.field), member}}
 		}
 	case []any:
 		if step.each {
@@ -102,6 +102,16 @@ func (l located) step(step pathStep) []located {
 		}
 	}
 	return nil
+}
+
+var word = regexp.MustCompile(`^[A-Za-z_][\w-]*$`)
+
+// fieldStep is a field as a path has it.
+func fieldStep(name string) string {
+	if word.MatchString(name) {
+		return "." + name
+	}
+	return `["` + name + `"]`
 }
 
 // writeLocated prints a value below the way to it.

@@ -80,7 +80,7 @@ func TestPath(t *testing.T) {
 		".input.nodes[1]": `.nodes[1] {"name":"n2"}`,
 		".nodes[0].name":  ".nodes[0].name n1",
 		".nodes[7].name":  "",
-		".nodes[].sysctls[\"net.ipv4.ip_forward\"].value": ".nodes[0].sysctls.net.ipv4.ip_forward.value 1",
+		".nodes[].sysctls[\"net.ipv4.ip_forward\"].value": ".nodes[0].sysctls[\"net.ipv4.ip_forward\"].value 1",
 	} {
 		steps, err := parsePath(path)
 		if err != nil {
