@@ -13,7 +13,7 @@ import (
 )
 
 // settled is how long a Pod has to be ready, or not, until what it listens on counts, in seconds.
-const settled = 30
+const settled = 15
 
 // podSockets finds what Pods listen on.
 type podSockets struct {
