@@ -36,7 +36,7 @@ func newNodeView(name string, node *facts.Node, object *facts.NodeObject) *nodeV
 	if node != nil {
 		v.groups = newGroupSet(node.Groups(), node.NetNS.Groups())
 		for _, ns := range node.Namespaces {
-			v.namespaces = append(v.namespaces, namespaceView{ns, newGroupSet(ns.NetNS.Groups())})
+			v.namespaces = append(v.namespaces, namespaceView{ns, newGroupSet(ns.Groups())})
 		}
 	}
 	v.objectView = sync.OnceValues(func() (ast.Value, error) { return toValue(v.object) })

@@ -40,7 +40,7 @@ func newInputShapes(descriptions map[string]string) *inputShapes {
 
 	netns := (&facts.NetNS{}).Groups()
 	namespace := in.structFields(reflect.TypeFor[facts.Namespace]())
-	namespace = append(namespace, in.groups("NetNS", netns, meta)...)
+	namespace = append(namespace, in.groups("NetNS", (&facts.Namespace{}).Groups(), meta)...)
 	in.namespace = in.object("Namespace", namespace)
 	in.namespace.description = descriptions["Namespace"]
 

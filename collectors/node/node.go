@@ -62,6 +62,7 @@ func Collect(ctx context.Context, opts Options) *facts.Node {
 	defer pods.close()
 	n.NamespaceList = group(pods.ids(), err, "CAP_SYS_ADMIN and CAP_SYS_PTRACE", "/run/netns", "/var/lib/cni/results", "/proc/[pid]/ns/net")
 	n.Namespaces = c.namespaces(ctx, pods)
+	setResolvConfs(n.Namespaces, pods, processes)
 
 	if processErr == nil {
 		found, err := networkProcesses(processes, host.id, pods.inodes())

@@ -71,6 +71,14 @@ type Namespace struct {
 	// FoundBy is how: "/var/run/netns", "cni-results" or "/proc".
 	FoundBy string `json:"foundBy,omitempty"`
 	NetNS   `json:"-"`
+
+	// ResolvConf is /etc/resolv.conf as a process in the namespace sees it.
+	ResolvConf Group[ResolvConf] `json:"-"`
+}
+
+// Groups are the namespace's groups.
+func (n *Namespace) Groups() []NamedGroup {
+	return append(n.NetNS.Groups(), NamedGroup{"resolv_conf", &n.ResolvConf})
 }
 
 // PodReference names a Pod.
