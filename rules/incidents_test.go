@@ -1,9 +1,11 @@
 package rules_test
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,9 +18,12 @@ import (
 // The Rego tests are written in JSON. These incidents are written in the types of the facts, so that a field of another
 // name shows.
 
+// compiled is the library, which takes longer to compile than to ask.
+var compiled = sync.OnceValues(func() (*engine.Engine, error) { return engine.New(context.Background(), rules.FS) })
+
 func diagnose(t *testing.T, snapshot *facts.Snapshot) *engine.Diagnosis {
 	t.Helper()
-	e, err := engine.New(t.Context(), rules.FS)
+	e, err := compiled()
 	if err != nil {
 		t.Fatalf("compile the library: %v", err)
 	}
@@ -133,6 +138,9 @@ func flannelNode(name, address, peerCIDR string, mtu int) *facts.Node {
 	cidr := netip.MustParsePrefix(peerCIDR)
 	n.Routes = facts.ReadGroup([]facts.Route{route("0.0.0.0/0", "192.0.2.254", "eth0"), route(peerCIDR, cidr.Addr().String(), "flannel.1")})
 	n.ConfigFiles = facts.ReadGroup(facts.ConfigFiles{})
+	n.KubeletConfig = facts.ReadGroup(facts.KubeletConfig{
+		File: "/var/lib/kubelet/config.yaml", Source: "/var/lib/kubelet/config.yaml", ClusterDNS: []string{"10.96.0.10"},
+	})
 	n.Processes = facts.ReadGroup([]facts.Process{{PID: 10, Comm: "kubelet", HostNetwork: true, Source: "ps -eo pid,args"}})
 	n.IPTablesNFT, n.IPTablesLegacy = listing(serviceRules), listing("")
 	n.NFTables = facts.ReadGroup(facts.Listing{Format: "nft-json"}, "nft -j list ruleset")

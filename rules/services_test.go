@@ -107,6 +107,7 @@ func webShop() *facts.Snapshot {
 		readyPod("shop", "web-2", "n2", "10.244.2.7", map[string]string{"app": "web"}),
 	}
 	coredns := readyPod("kube-system", "coredns-1", "n2", "10.244.2.2", dnsLabels)
+	coredns.Spec.DNSPolicy, coredns.Spec.Containers[0].Image = "Default", "registry.k8s.io/coredns/coredns:v1.12.0"
 	coredns.Spec.Containers[0].Ports = []facts.ContainerPort{{Name: "dns", ContainerPort: 53, Protocol: "UDP"}}
 	c.Pods.Value = append(c.Pods.Value, append(web, coredns)...)
 	c.Services.Value[0].Spec.Selector = dnsLabels
@@ -138,7 +139,22 @@ func webShop() *facts.Snapshot {
 		s.Inputs = append(s.Inputs, facts.Input{Kind: "node", Name: node.Name, CollectedAt: collected})
 	}
 	s.Inputs = append(s.Inputs, facts.Input{Kind: "cluster", Name: "https://192.0.2.1:6443", CollectedAt: collected})
+	s.Nodes[1].Namespaces[1].ResolvConf = resolvConf("192.0.2.53")
+	for _, i := range []int{0, 1} {
+		s.Nodes[i].Namespaces[0].ResolvConf = resolvConf("10.96.0.10")
+	}
+	c.ConfigMaps = facts.ReadGroup([]facts.ConfigMap{{
+		Source: "configmaps.json", Metadata: facts.ObjectMeta{Namespace: "kube-system", Name: "coredns"},
+		Data: map[string]string{"Corefile": ".:53 {\n    forward . /etc/resolv.conf\n    loop\n}\n"},
+	}})
 	return s
+}
+
+func resolvConf(nameserver string) facts.Group[facts.ResolvConf] {
+	return facts.ReadGroup(facts.ResolvConf{
+		File: "/etc/resolv.conf", Source: "nsenter -t 42 -m cat /etc/resolv.conf",
+		Nameservers: []facts.Nameserver{{Address: netip.MustParseAddr(nameserver)}},
+	})
 }
 
 // podsOf are the Pods of a name's prefix.
@@ -293,6 +309,26 @@ func TestServiceIncidents(t *testing.T) {
 			},
 			[]string{"dns-service-without-endpoints Service kube-system/kube-dns"},
 			"CrashLoopBackOff", "kubectl -n kube-system describe pod coredns-1",
+		},
+		{
+			"CoreDNS forwards to itself, and ends", func(s *facts.Snapshot) {
+				unready(podsOf(s, "coredns-")[0], "CrashLoopBackOff")
+				s.Nodes[1].Namespaces[1].Listeners = facts.ReadGroup([]facts.Listener{})
+				s.Nodes[1].Namespaces[1].ResolvConf = resolvConf("127.0.0.53")
+				s.Cluster.EndpointSlices.Value[0] = endpointsOf("kube-system", "kube-dns", "dns", "UDP", 53, false, "10.244.2.2")
+				for _, node := range s.Nodes {
+					text := strings.ReplaceAll(shopRules("10.244.1.7:8080", "10.244.2.7:8080"), "-A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m udp --dport 53 -j KUBE-SVC-A\n", "")
+					node.IPTablesNFT = listing(text)
+				}
+			},
+			[]string{"dns-loop Pod kube-system/coredns-1"}, "sends names to 127.0.0.53, which comes back to it", "/run/systemd/resolve/resolv.conf",
+		},
+		{
+			"kubelet of a node gives Pods an address that nobody has", func(s *facts.Snapshot) {
+				s.Nodes[0].KubeletConfig.Value.ClusterDNS = []string{"10.96.0.11"}
+				s.Nodes[0].Namespaces[0].ResolvConf = resolvConf("10.96.0.11")
+			},
+			[]string{"pod-resolv-conf-wrong Node n1"}, "Pod shop/web-1 of n1 asks 10.96.0.11", "sed -i",
 		},
 		{
 			"kube-proxy of a node died, and the Pods moved", func(s *facts.Snapshot) {

@@ -2,7 +2,7 @@
 # description: The cluster's DNS.
 package netcause.lib.dns
 
-# services are those that Pods ask for names: by their label or name, with port 53 over UDP.
+# services are those that Pods ask for names: by the labels and names of the usual distributions, with port 53 over UDP.
 services(cluster) := [service |
 	some service in cluster.services
 	_is_dns(service)
@@ -11,7 +11,21 @@ services(cluster) := [service |
 
 _is_dns(service) if object.get(service.metadata, ["labels", "k8s-app"], "") in {"kube-dns", "coredns"}
 
+_is_dns(service) if service.metadata.labels["dns.operator.openshift.io/owning-dns"]
+
 _is_dns(service) if service.metadata.name in {"kube-dns", "coredns", "dns-default"}
+
+_is_dns(service) if {
+	service.metadata.namespace == "kube-system"
+	service.metadata.labels["app.kubernetes.io/name"] == "coredns"
+}
+
+# addresses are the cluster IPs of Services.
+addresses(services) := {address |
+	some service in services
+	some address in array.concat([service.spec.clusterIP], object.get(service.spec, "clusterIPs", []))
+	not address in {"", "None"}
+}
 
 _ports(service) := [port |
 	some port in service.spec.ports
