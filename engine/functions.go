@@ -135,6 +135,14 @@ var functions = []function{
 		ask:         askTrace,
 	},
 	{
+		name:        "netcause.iptables_backends",
+		description: "What each of the two backends of iptables on a node holds of kube-proxy's Service rules and Calico's, and where its Service rules send to an address that no endpoint has.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "object: unread (groups), endpoints_known, backends ({backend, services, reached, evidence, targets, stale, stale_evidence, calico, calico_evidence})",
+		answer:      iptablesBackendsAnswer{},
+		ask:         askIPTablesBackends,
+	},
+	{
 		name:        "netcause.stopped_services",
 		description: "The rules of a node's netfilter that drop or reject packets to Services that have ready endpoints, NetworkPolicies and kube-proxy's own rules left out.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},

@@ -238,6 +238,32 @@ func TestNodeIncidents(t *testing.T) {
 			symptoms: []string{"dns-failure"},
 			want:     [][]string{{"bridge-netfilter-off", "dns-failure"}},
 		},
+		{
+			name: "rules of an earlier kube-proxy are left in the legacy tables",
+			change: func(s *facts.Snapshot) {
+				s.Nodes[0].IPTablesLegacy = listing(strings.ReplaceAll(serviceRules, "10.244.2.2:53", "10.244.2.77:53"))
+			},
+			symptoms: []string{"service-unreachable"},
+			want:     [][]string{{"iptables-backends-mixed", "service-unreachable"}},
+		},
+		{
+			name: "flannel takes the card of the hypervisor's NAT on every machine",
+			change: func(s *facts.Snapshot) {
+				for i, name := range []string{"n1", "n2"} {
+					node := s.Nodes[i]
+					own := node.Addresses.Value[0].Local.String()
+					s.Cluster.Nodes.Value[i] = nodeObject(name, own, s.Cluster.Nodes.Value[i].Spec.PodCIDR, "10.0.2.15")
+					node.Links.Value = append(node.Links.Value, link("eth1", "", 1500))
+					node.Addresses.Value = append(node.Addresses.Value, permanent("eth1", "10.0.2.15/24"))
+					address := node.Links.Value[1].Address
+					node.Links.Value[1] = flannelLink("10.0.2.15", 1450)
+					node.Links.Value[1].Address = address
+					node.FDB.Value[0].Dst = netip.MustParseAddr("10.0.2.15")
+				}
+			},
+			symptoms: []string{"network-unreachable"},
+			want:     [][]string{{"flannel-wrong-interface", "tunnel-source-not-node-address", "network-unreachable"}},
+		},
 	}
 	compiled, err := engine.New(t.Context(), rules.FS)
 	if err != nil {

@@ -1,0 +1,40 @@
+# METADATA
+# description: flannel, by what it publishes, and how to set its interface.
+package netcause.lib.flannel
+
+# published is the address that flannel of a Node tells its peers.
+published(api_node) := api_node.metadata.annotations["flannel.alpha.coreos.com/public-ip"]
+
+# choose_interface are the steps that make flannel take an interface; dev is empty where it is not known which.
+choose_interface(cluster, dev) := [
+	{
+		"cluster": true,
+		"patch": sprintf(`kubectl -n %s patch daemonset %s --type json -p '[{"op":"add","path":"/spec/template/spec/containers/%d/args/-","value":"--iface=%s"}]'`, [
+			place.daemonset.metadata.namespace,
+			place.daemonset.metadata.name,
+			place.container,
+			dev,
+		]),
+		"why": "the Pods are made anew with it, node by node. Where the card has another name on some nodes: --iface-regex, or --iface-can-reach and an address of the nodes' network",
+	},
+	{"cluster": true, "run": sprintf("kubectl -n %s rollout status daemonset/%s", [place.daemonset.metadata.namespace, place.daemonset.metadata.name])},
+] if {
+	dev != ""
+	place := _daemonsets(cluster)[0]
+} else := [{
+	"cluster": true,
+	"edit": sprintf("give flanneld --iface=%s (k3s: --flannel-iface) on every node, and restart it", [_named(dev)]),
+	"why": "by itself it takes the interface of the default route",
+}]
+
+_named("") := "CARD, the one by which the nodes reach each other"
+
+_named(dev) := dev if dev != ""
+
+_daemonsets(cluster) := [{"daemonset": daemonset, "container": i} |
+	some daemonset in cluster.daemonsets
+	regex.match(`flannel|canal`, daemonset.metadata.name)
+	some i, container in daemonset.spec.template.spec.containers
+	regex.match(`flannel`, container.name)
+	container.args
+]
