@@ -3,6 +3,7 @@ package rules_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -263,6 +264,20 @@ func TestNodeIncidents(t *testing.T) {
 			},
 			symptoms: []string{"network-unreachable"},
 			want:     [][]string{{"flannel-wrong-interface", "tunnel-source-not-node-address", "network-unreachable"}},
+		},
+		{
+			name: "the network plugin's file is gone, and its routes with it",
+			change: func(s *facts.Snapshot) {
+				n1 := s.Nodes[0]
+				n1.CNI.Value.Files = []facts.CNIFile{}
+				n1.Routes.Value = slices.Delete(n1.Routes.Value, 1, 2)
+				s.Cluster.Nodes.Value[0].Status.Conditions = []facts.Condition{{
+					Type: "Ready", Status: "False", Reason: "KubeletNotReady",
+					Message: "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni config uninitialized",
+				}}
+			},
+			symptoms: []string{"pod-not-networked"},
+			want:     [][]string{{"cni-config-missing", "pod-network-route-missing", "pod-not-networked"}},
 		},
 	}
 	compiled, err := engine.New(t.Context(), rules.FS)
