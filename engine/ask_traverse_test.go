@@ -71,7 +71,9 @@ func TestAskTraverse(t *testing.T) {
 			traverseAnswer{Verdict: "unknown", Unread: []string{}, Detail: "it is dropped where `-m string", Rule: unmodelled},
 		},
 		{
-			"nothing was read", facts.NetNS{}, "input", tunnel,
+			"nothing was read",
+			facts.NetNS{},
+			"input", tunnel,
 			traverseAnswer{Verdict: "unknown", Unread: []string{"iptables_legacy", "iptables_nft", "nftables"}, Detail: "no listing of rules was read"},
 		},
 	} {

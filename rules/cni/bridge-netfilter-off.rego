@@ -46,18 +46,30 @@ finding contains f if {
 		]),
 		"evidence": array.flatten([
 			_sysctl_fact,
-			[{"fact": sprintf("bridge of Pods on %s", [input.node.name]), "value": link.ifname, "source": link.source} | some link in _bridges],
+			[{
+				"fact": sprintf("bridge of Pods on %s", [input.node.name]),
+				"value": link.ifname,
+				"source": link.source,
+			} |
+				some link in _bridges
+			],
 			[mode.evidence | some mode in _modes][0],
 		]),
 		"fix": {
 			"summary": "Let iptables see what the bridge forwards, now and after a reboot",
-			"steps": array.concat(_load_steps, sysctl.set_steps(input.node.name, {key: "1" | some key in _keys}, "kubernetes-bridge")),
+			"steps": array.concat(
+				_load_steps,
+				sysctl.set_steps(input.node.name, {key: "1" | some key in _keys}, "kubernetes-bridge"),
+			),
 		},
 		"verify": sprintf("sysctl %s on %s shows 1", [_key, input.node.name]),
 	}
 }
 
-ruled_out contains {"message": "it is no node of a cluster", "evidence": []} if kubernetes.is_no_node(input.node, input.cluster)
+ruled_out contains {
+	"message": "it is no node of a cluster",
+	"evidence": [],
+} if kubernetes.is_no_node(input.node, input.cluster)
 
 ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
 	kubernetes.is_node(input.node)
@@ -65,7 +77,10 @@ ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
 	_pods_known
 }
 
-unexamined contains {"group": "cluster.nodes", "reason": sprintf("it has bridges (%s), and which leads to Pods is not known", [names])} if {
+unexamined contains {
+	"group": "cluster.nodes",
+	"reason": sprintf("it has bridges (%s), and which leads to Pods is not known", [names]),
+} if {
 	kubernetes.is_node(input.node)
 	count(_bridges) == 0
 	not _pods_known
@@ -80,20 +95,29 @@ ruled_out contains {
 	sysctl.value(input.node, _key) == "1"
 }
 
-ruled_out contains {"message": "kube-proxy masquerades all that goes to Services: answers come back to the node", "evidence": []} if {
+ruled_out contains {
+	"message": "kube-proxy masquerades all that goes to Services: answers come back to the node",
+	"evidence": [],
+} if {
 	count(_bridges) > 0
 	_off
 	_masquerades_all
 }
 
-ruled_out contains {"message": "no kube-proxy translates Service addresses on it", "evidence": [kube_proxy.replacement(input.cluster, input.node)]} if {
+ruled_out contains {
+	"message": "no kube-proxy translates Service addresses on it",
+	"evidence": [kube_proxy.replacement(input.cluster, input.node)],
+} if {
 	count(_bridges) > 0
 	_off
 	not _translates
 	kube_proxy.replacement(input.cluster, input.node)
 }
 
-unexamined contains {"group": "sysctls", "reason": sprintf("%s is not among those that were read, and the listing is not whole", [_key])} if {
+unexamined contains {
+	"group": "sysctls",
+	"reason": sprintf("%s is not among those that were read, and the listing is not whole", [_key]),
+} if {
 	count(_bridges) > 0
 	not sysctl.value(input.node, _key)
 	not sysctl.complete(input.node)

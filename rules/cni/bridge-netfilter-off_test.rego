@@ -34,7 +34,16 @@ node(sysctls) := {
 one(n) := {"node": n, "peers": [], "cluster": {"nodes": [api_node]}}
 
 by_kube_proxy := {
-	"modes": [{"mode": "iptables-nf_tables", "evidence": {"fact": "iptables KUBE-SERVICES", "value": "-A KUBE-SERVICES …", "source": "iptables-nft-save -c, line 9"}}],
+	"modes": [
+		{
+			"mode": "iptables-nf_tables",
+			"evidence": {
+				"fact": "iptables KUBE-SERVICES",
+				"value": "-A KUBE-SERVICES …",
+				"source": "iptables-nft-save -c, line 9",
+			},
+		},
+	],
 	"detached": [],
 	"unknown": [],
 }
@@ -46,7 +55,11 @@ test_found_set_to_0 if {
 	count(found) == 1
 	some f in found
 	startswith(f.message, "Pods of n1 are on the bridge cni0, and net.bridge.bridge-nf-call-iptables is 0: ")
-	[e.source | some e in f.evidence] == ["sysctl net.bridge.bridge-nf-call-iptables", "ip -d link show dev cni0", "iptables-nft-save -c, line 9"]
+	[e.source | some e in f.evidence] == [
+		"sysctl net.bridge.bridge-nf-call-iptables",
+		"ip -d link show dev cni0",
+		"iptables-nft-save -c, line 9",
+	]
 	f.fix.steps[0].run == "sysctl -w net.bridge.bridge-nf-call-iptables=1"
 }
 
@@ -58,7 +71,10 @@ test_found_module_not_loaded if {
 }
 
 test_found_ipv6_too if {
-	dual := object.union(node(set("0")), {"object": object.union(api_node, {"spec": {"podCIDRs": ["10.244.1.0/24", "fd00::/64"]}})})
+	dual := object.union(
+		node(set("0")),
+		{"object": object.union(api_node, {"spec": {"podCIDRs": ["10.244.1.0/24", "fd00::/64"]}})},
+	)
 	some f in rule.finding with input as one(dual) with netcause.kube_proxy_rules as by_kube_proxy
 	contains(f.fix.steps[0].run, "bridge-nf-call-ip6tables=1")
 }
@@ -94,7 +110,9 @@ test_ruled_out_other_proxy if {
 }
 
 test_ruled_out_client if {
-	ruled_out_only with input as one(object.remove(node(set("0")), ["object"])) with netcause.kube_proxy_rules as object.union(by_nobody, {"unknown": []})
+	ruled_out_only
+		with input as one(object.remove(node(set("0")), ["object"]))
+		with netcause.kube_proxy_rules as object.union(by_nobody, {"unknown": []})
 }
 
 test_unexamined_a_few_sysctls_were_read if {
@@ -111,8 +129,13 @@ test_unexamined_rules_not_read if {
 }
 
 test_found_bridge_known_by_its_name if {
-	alone := object.union(object.remove(node(set("0")), ["object"]), {"processes": [{"comm": "kubelet", "hostNetwork": true}]})
-	count(rule.finding) == 1 with input as {"node": alone, "peers": [], "cluster": {}} with netcause.kube_proxy_rules as by_kube_proxy
+	alone := object.union(
+		object.remove(node(set("0")), ["object"]),
+		{"processes": [{"comm": "kubelet", "hostNetwork": true}]},
+	)
+	count(rule.finding) == 1
+		with input as {"node": alone, "peers": [], "cluster": {}}
+		with netcause.kube_proxy_rules as by_kube_proxy
 }
 
 test_unexamined_whose_bridge_is_not_known if {
@@ -127,7 +150,8 @@ test_unexamined_whose_bridge_is_not_known if {
 }
 
 test_unexamined_nobody_says_that_it_is_a_node if {
-	some u in rule.unexamined with input as {"node": object.remove(node(set("0")), ["object", "processes"]), "peers": [], "cluster": {}}
+	some u in rule.unexamined
+		with input as {"node": object.remove(node(set("0")), ["object", "processes"]), "peers": [], "cluster": {}}
 		with netcause.kube_proxy_rules as by_nobody
 	u.group == "processes"
 }

@@ -33,7 +33,11 @@ finding contains f if {
 
 	f := {
 		"message": sprintf("%s: no Pod on %s gets a network%s.", [_what, input.node.name, _agent_text]),
-		"evidence": array.flatten([_files_facts, _condition_facts, [kube_proxy.pod_fact(pod) | some pod in text.few(_agents)]]),
+		"evidence": array.flatten([
+			_files_facts,
+			_condition_facts,
+			[kube_proxy.pod_fact(pod) | some pod in text.few(_agents)],
+		]),
 		"fix": {"summary": "Let the network plugin write its configuration on the node", "steps": _steps},
 		"verify": sprintf("ls %s on %s shows a file, and Node %s is Ready", [_dir, input.node.name, input.node.name]),
 	}
@@ -60,7 +64,10 @@ unexamined contains {"group": "cni", "reason": "nothing shows whether the runtim
 
 unexamined contains {
 	"group": "cni",
-	"reason": sprintf("%s is empty and the Node is Ready: its runtime may look elsewhere (crictl info says where)", [_dir]),
+	"reason": sprintf(
+		"%s is empty and the Node is Ready: its runtime may look elsewhere (crictl info says where)",
+		[_dir],
+	),
 } if {
 	_missing
 	_is_ready
@@ -90,7 +97,10 @@ _denial := [condition |
 	some condition in input.node.object.status.conditions
 	condition.type == "Ready"
 	condition.status != "True"
-	regex.match(`cni config uninitialized|cni plugin not initialized|no networks found in|No CNI configuration file|no valid networks found`, condition.message)
+	regex.match(
+		`cni config uninitialized|cni plugin not initialized|no networks found in|No CNI configuration file|no valid networks found`,
+		condition.message,
+	)
 ]
 
 _missing if _is_empty
@@ -122,7 +132,11 @@ _what := sprintf("%s has no file", [_dir]) if {
 } else := "The runtime found no CNI configuration"
 
 _files_facts := array.concat(
-	[{"fact": sprintf("%s on %s", [_dir, input.node.name]), "value": "no configuration", "source": sprintf("ls %s", [_dir])} |
+	[{
+		"fact": sprintf("%s on %s", [_dir, input.node.name]),
+		"value": "no configuration",
+		"source": sprintf("ls %s", [_dir]),
+	} |
 		input.node.cni
 		count(_files) == 0
 	],

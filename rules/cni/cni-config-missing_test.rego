@@ -25,7 +25,11 @@ node(api, cni) := {"name": "n1", "object": api, "cni": cni, "processes": [kubele
 one(n) := {"node": n, "peers": [], "cluster": {"nodes": [denying], "pods": [], "daemonsets": []}}
 
 agent(phase) := {
-	"metadata": {"name": "kube-flannel-ds-x", "namespace": "kube-flannel", "ownerReferences": [{"kind": "DaemonSet", "name": "kube-flannel-ds"}]},
+	"metadata": {
+		"name": "kube-flannel-ds-x",
+		"namespace": "kube-flannel",
+		"ownerReferences": [{"kind": "DaemonSet", "name": "kube-flannel-ds"}],
+	},
 	"spec": {"nodeName": "n1"},
 	"status": {"phase": phase, "containerStatuses": []},
 	"source": "pods.json",
@@ -62,13 +66,19 @@ test_found_somebody_removed_the_file if {
 }
 
 test_found_no_pod_of_the_daemonset if {
-	i := object.union(one(node(denying, empty)), {"cluster": {"daemonsets": [{"metadata": {"name": "calico-node", "namespace": "kube-system"}}]}})
+	i := object.union(
+		one(node(denying, empty)),
+		{"cluster": {"daemonsets": [{"metadata": {"name": "calico-node", "namespace": "kube-system"}}]}},
+	)
 	some f in rule.finding with input as i
 	contains(f.message, "DaemonSet kube-system/calico-node has no Pod there")
 }
 
 test_found_files_are_not_valid if {
-	broken := {"dir": "/etc/cni/net.d", "files": [object.union(file, {"problem": "not JSON: unexpected end of JSON input"})]}
+	broken := {
+		"dir": "/etc/cni/net.d",
+		"files": [object.union(file, {"problem": "not JSON: unexpected end of JSON input"})],
+	}
 	some f in rule.finding with input as one(node(denying, broken))
 	startswith(f.message, "/etc/cni/net.d has no valid file (not JSON: unexpected end of JSON input): ")
 }

@@ -67,7 +67,11 @@ finding contains f if {
 		"evidence": array.flatten([
 			_published_fact(way.node.object),
 			{"fact": sprintf("address of %s on %s", [way.dev, way.node.name]), "value": way.published, "source": way.source},
-			{"fact": sprintf("address of %s on %s", [way.right.dev, way.node.name]), "value": way.right.local, "source": way.right.source},
+			{
+				"fact": sprintf("address of %s on %s", [way.right.dev, way.node.name]),
+				"value": way.right.local,
+				"source": way.right.source,
+			},
 			[_published_fact(api_node) | some api_node in text.few(_others(way.node.name))],
 		]),
 		"fix": {

@@ -39,7 +39,10 @@ finding contains f if {
 			[fact | some backend in _with_rules; some fact in backend.stale_evidence],
 		]),
 		"fix": {"summary": "Leave the rules in one backend", "steps": _steps},
-		"verify": sprintf("iptables-legacy-save and iptables-nft-save on %s: one of them shows no KUBE- chain with rules", [input.node.name]),
+		"verify": sprintf(
+			"iptables-legacy-save and iptables-nft-save on %s: one of them shows no KUBE- chain with rules",
+			[input.node.name],
+		),
 	}
 }
 
@@ -92,7 +95,10 @@ _consequence := "the first that translates a packet wins, and stale rules send i
 	count(_stale) > 0
 } else := "packets pass through both, and one of them is kept up to date by nobody"
 
-_shown(backend) := sprintf("%d Service rules (%s, %d of its %d endpoints are gone)", [backend.services, backend.backend, backend.stale, backend.targets]) if {
+_shown(backend) := sprintf(
+	"%d Service rules (%s, %d of its %d endpoints are gone)",
+	[backend.services, backend.backend, backend.stale, backend.targets],
+) if {
 	backend.stale > 0
 } else := sprintf("%d Service rules (%s)", [backend.services, backend.backend]) if {
 	backend.services > 0

@@ -26,7 +26,15 @@ nft := backend("iptables-nf_tables", {})
 
 legacy := backend("iptables-legacy", {})
 
-gone := backend("iptables-legacy", {"stale": 2, "stale_evidence": [{"fact": "KUBE-SEP-A", "value": "-j DNAT --to-destination 10.244.1.9:80", "source": "iptables-legacy-save, line 40"}]})
+gone := backend(
+	"iptables-legacy",
+	{
+		"stale": 2,
+		"stale_evidence": [
+			{"fact": "KUBE-SEP-A", "value": "-j DNAT --to-destination 10.244.1.9:80", "source": "iptables-legacy-save, line 40"},
+		],
+	},
+)
 
 unused := backend("iptables-legacy", {"services": 0, "reached": false, "targets": 0})
 
@@ -50,12 +58,17 @@ test_found_both_alike_is_a_warning if {
 }
 
 test_found_calico if {
-	some f in rule.finding with input as one with netcause.iptables_backends as answer([cali_of("iptables-nf_tables"), cali_of("iptables-legacy")], [])
+	some f in rule.finding
+		with input as one
+		with netcause.iptables_backends as answer([cali_of("iptables-nf_tables"), cali_of("iptables-legacy")], [])
 	contains(f.message, "7 rules of Calico (iptables-legacy)")
 }
 
 cali_of(name) := object.remove(
-	backend(name, {"services": 0, "calico": 7, "calico_evidence": {"fact": name, "value": "-A cali-FORWARD …", "source": name}}),
+	backend(
+		name,
+		{"services": 0, "calico": 7, "calico_evidence": {"fact": name, "value": "-A cali-FORWARD …", "source": name}},
+	),
 	["evidence"],
 )
 
@@ -70,11 +83,15 @@ test_ruled_out_empty_tables_in_the_other_backend if {
 }
 
 test_ruled_out_chains_that_nothing_leads_to if {
-	ruled_out_only with input as one with netcause.iptables_backends as answer([nft, backend("iptables-legacy", {"reached": false})], [])
+	ruled_out_only
+		with input as one
+		with netcause.iptables_backends as answer([nft, backend("iptables-legacy", {"reached": false})], [])
 }
 
 test_ruled_out_legacy_alone if {
-	ruled_out_only with input as one with netcause.iptables_backends as answer([object.union(unused, {"backend": "iptables-nf_tables"}), legacy], [])
+	ruled_out_only
+		with input as one
+		with netcause.iptables_backends as answer([object.union(unused, {"backend": "iptables-nf_tables"}), legacy], [])
 }
 
 test_unexamined_the_other_backend_was_not_read if {

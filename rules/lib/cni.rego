@@ -27,4 +27,7 @@ is_agents(daemonset) if {
 _no_agents := `operator|envoy|monitor|hubble|typha`
 
 # restart is the step that makes a Pod of a DaemonSet anew.
-restart(pod) := {"cluster": true, "run": sprintf("kubectl -n %s delete pod %s", [pod.metadata.namespace, pod.metadata.name])}
+restart(pod) := {
+	"cluster": true,
+	"run": sprintf("kubectl -n %s delete pod %s", [pod.metadata.namespace, pod.metadata.name]),
+}

@@ -17,7 +17,13 @@ choose_interface(cluster, dev) := [
 		]),
 		"why": "the Pods are made anew with it, node by node. Where the card has another name on some nodes: --iface-regex, or --iface-can-reach and an address of the nodes' network",
 	},
-	{"cluster": true, "run": sprintf("kubectl -n %s rollout status daemonset/%s", [place.daemonset.metadata.namespace, place.daemonset.metadata.name])},
+	{
+		"cluster": true,
+		"run": sprintf(
+			"kubectl -n %s rollout status daemonset/%s",
+			[place.daemonset.metadata.namespace, place.daemonset.metadata.name],
+		),
+	},
 ] if {
 	dev != ""
 	place := _daemonsets(cluster)[0]

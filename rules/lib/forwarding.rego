@@ -17,8 +17,16 @@ flows(node, cluster) := [flow |
 	some peer in array.slice(peers(node, cluster), 0, _most_peers)
 	other := peer_end(node, cluster, peer)
 	some flow in [
-		{"title": sprintf("from Pods of %s to those of %s", [node.name, peer.metadata.name]), "peer": peer.metadata.name, "packet": _packet(own, other)},
-		{"title": sprintf("from Pods of %s to those of %s", [peer.metadata.name, node.name]), "peer": peer.metadata.name, "packet": _packet(other, own)},
+		{
+			"title": sprintf("from Pods of %s to those of %s", [node.name, peer.metadata.name]),
+			"peer": peer.metadata.name,
+			"packet": _packet(own, other),
+		},
+		{
+			"title": sprintf("from Pods of %s to those of %s", [peer.metadata.name, node.name]),
+			"peer": peer.metadata.name,
+			"packet": _packet(other, own),
+		},
 	]
 ]
 
@@ -44,7 +52,10 @@ peers(node, cluster) := [peer |
 
 # own_end is a Pod of the node, and the device that leads to it: a real one, else an address of the node's range.
 own_end(node) := [end |
-	some address in array.concat(array.slice(pod_devices.pod_addresses(node.pods), 0, 10), _in_ranges(object.get(node, "object", {})))
+	some address in array.concat(
+		array.slice(pod_devices.pod_addresses(node.pods), 0, 10),
+		_in_ranges(object.get(node, "object", {})),
+	)
 	dev := _device(node, address)
 	end := {"address": address, "dev": dev}
 ][0]

@@ -24,22 +24,55 @@ _of_programs(link) if {
 	"UP" in link.flags
 }
 
-_carrier(link) := {"dev": link.ifname, "proto": "udp", "dport": link.vxlan.port, "title": "VXLAN", "both_ways": false, "source": link.source} if {
+_carrier(link) := {
+	"dev": link.ifname,
+	"proto": "udp",
+	"dport": link.vxlan.port,
+	"title": "VXLAN",
+	"both_ways": false,
+	"source": link.source,
+} if {
 	link.kind == "vxlan"
 	link.vxlan.port > 0
 }
 
 # The facts have no port of Geneve: what Open vSwitch makes has it in its name, 6081 is that of RFC 8926.
-_carrier(link) := {"dev": link.ifname, "proto": "udp", "dport": _geneve_port(link.ifname), "title": "Geneve", "both_ways": false, "source": link.source} if {
+_carrier(link) := {
+	"dev": link.ifname,
+	"proto": "udp",
+	"dport": _geneve_port(link.ifname),
+	"title": "Geneve",
+	"both_ways": false,
+	"source": link.source,
+} if {
 	link.kind == "geneve"
 }
 
-_carrier(link) := {"dev": link.ifname, "proto": "4", "title": "IP in IP", "both_ways": true, "source": link.source} if link.kind == "ipip"
+_carrier(link) := {
+	"dev": link.ifname,
+	"proto": "4",
+	"title": "IP in IP",
+	"both_ways": true,
+	"source": link.source,
+} if link.kind == "ipip"
 
-_carrier(link) := {"dev": link.ifname, "proto": "47", "title": "GRE", "both_ways": true, "source": link.source} if link.kind in {"gre", "gretap"}
+_carrier(link) := {
+	"dev": link.ifname,
+	"proto": "47",
+	"title": "GRE",
+	"both_ways": true,
+	"source": link.source,
+} if link.kind in {"gre", "gretap"}
 
 # Nor have they WireGuard's: these are what the agents take by themselves.
-_carrier(link) := {"dev": link.ifname, "proto": "udp", "dport": port, "title": "WireGuard", "both_ways": true, "source": link.source} if {
+_carrier(link) := {
+	"dev": link.ifname,
+	"proto": "udp",
+	"dport": port,
+	"title": "WireGuard",
+	"both_ways": true,
+	"source": link.source,
+} if {
 	link.kind == "wireguard"
 	port := {"wireguard.cali": 51820, "flannel-wg": 51820, "cilium_wg0": 51871}[link.ifname]
 }
@@ -54,7 +87,10 @@ shown(carrier) := sprintf("%s (UDP port %d)", [carrier.title, carrier.dport]) if
 } else := sprintf("%s (protocol %s)", [carrier.title, carrier.proto])
 
 # own_address is the outer address of a node's tunnels.
-own_address(node, cluster) := array.concat(_sources(node, cluster), kubernetes.internal_ips(object.get(node, "object", {})))[0]
+own_address(node, cluster) := array.concat(
+	_sources(node, cluster),
+	kubernetes.internal_ips(object.get(node, "object", {})),
+)[0]
 
 # Enough peers to meet a filter that knows some of them: each costs every node some packets.
 _most_peers := 50

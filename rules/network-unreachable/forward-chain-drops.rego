@@ -49,7 +49,10 @@ finding contains f if {
 			"summary": "Accept what comes from and goes to Pods before it",
 			"steps": firewall.accept_steps(input.node, rule, firewall.pod_networks(input.node, input.cluster)),
 		},
-		"verify": sprintf("a Pod of %s reaches one of %s, and the counter of the rule stands still", [input.node.name, ways[0].flow.peer]),
+		"verify": sprintf(
+			"a Pod of %s reaches one of %s, and the counter of the rule stands still",
+			[input.node.name, ways[0].flow.peer],
+		),
 	}
 }
 
@@ -61,7 +64,10 @@ ruled_out contains {"message": "it is the only Node that is alive: it forwards t
 }
 
 ruled_out contains {
-	"message": sprintf("its FORWARD chains let packets between its Pods and those of other nodes pass (%d ways followed)", [count(_ways)]),
+	"message": sprintf(
+		"its FORWARD chains let packets between its Pods and those of other nodes pass (%d ways followed)",
+		[count(_ways)],
+	),
 	"evidence": [_packet_fact(way) | some way in array.slice(_ways, 0, 2)],
 } if {
 	count(_ways) > 0
@@ -79,7 +85,10 @@ ruled_out contains {
 	count(_unknown) == 0
 }
 
-unexamined contains {"group": group, "reason": sprintf("%s: %s", [_unknown[0].flow.title, _unknown[0].answer.detail])} if {
+unexamined contains {
+	"group": group,
+	"reason": sprintf("%s: %s", [_unknown[0].flow.title, _unknown[0].answer.detail]),
+} if {
 	some group in _groups(_unknown[0].answer)
 }
 
@@ -90,7 +99,10 @@ unexamined contains {
 	count(_stopped) > 0
 }
 
-unexamined contains {"group": "cluster.pods", "reason": "no IPv4 Pod of its own is known, and no route to its range: there is no packet to follow"} if {
+unexamined contains {
+	"group": "cluster.pods",
+	"reason": "no IPv4 Pod of its own is known, and no route to its range: there is no packet to follow",
+} if {
 	count(_peers) > 0
 	count(_ways) == 0
 }
@@ -122,6 +134,9 @@ _groups(answer) := answer.unread if {
 
 _packet_fact(way) := {
 	"fact": sprintf("packet of a connection %s in FORWARD", [way.flow.title]),
-	"value": sprintf("%s by %s to %s by %s: %s", [way.flow.packet.src, way.flow.packet.iif, way.flow.packet.dst, way.flow.packet.oif, way.answer.verdict]),
+	"value": sprintf(
+		"%s by %s to %s by %s: %s",
+		[way.flow.packet.src, way.flow.packet.iif, way.flow.packet.dst, way.flow.packet.oif, way.answer.verdict],
+	),
 	"source": object.get(way.answer, ["rule", "source"], "the rules of all tables and backends"),
 }

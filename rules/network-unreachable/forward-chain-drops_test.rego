@@ -53,7 +53,10 @@ reject := {
 dropped(decider) := {"verdict": "drop", "rule": decider, "unread": []}
 
 test_found_policy_of_docker if {
-	found := rule.finding with input as one(node) with netcause.route as route with netcause.traverse as dropped(policy(["Docker"]))
+	found := rule.finding
+		with input as one(node)
+		with netcause.route as route
+		with netcause.traverse as dropped(policy(["Docker"]))
 	count(found) == 1
 	some f in found
 	f.message == concat("", [
@@ -75,7 +78,10 @@ test_found_policy_of_docker if {
 }
 
 test_found_follows_the_packet_of_the_devices if {
-	some f in rule.finding with input as one(node) with netcause.route as route with netcause.traverse as only_inbound_drops
+	some f in rule.finding
+		with input as one(node)
+		with netcause.route as route
+		with netcause.traverse as only_inbound_drops
 	f.message == concat("", [
 		"n1 stops packets that it forwards from Pods of n2 to those of n1: ",
 		"the policy DROP of chain FORWARD (iptables-nf_tables, table filter), set by Docker.",
@@ -99,7 +105,10 @@ test_found_ufw_and_firewalld if {
 	ufw := object.union(policy(["ufw"]), {"chain": "ufw-reject-forward"})
 	some f in rule.finding with input as one(node) with netcause.route as route with netcause.traverse as dropped(ufw)
 	f.fix.steps == [{"node": "n1", "run": "ufw route allow from 10.244.0.0/16\nufw route allow to 10.244.0.0/16"}]
-	some g in rule.finding with input as one(node) with netcause.route as route with netcause.traverse as dropped(policy(["firewalld"]))
+	some g in rule.finding
+		with input as one(node)
+		with netcause.route as route
+		with netcause.traverse as dropped(policy(["firewalld"]))
 	g.fix.steps[0].run == concat("\n", [
 		"firewall-cmd --zone=trusted --add-source=10.244.0.0/16",
 		"firewall-cmd --permanent --zone=trusted --add-source=10.244.0.0/16",
@@ -138,18 +147,28 @@ test_ruled_out_policy_drop_with_accepts if {
 test_ruled_out_network_policy if {
 	calico := object.union(reject, {"chain": "cali-tw-cali12", "owners": ["Calico"]})
 	count(rule.finding) == 0 with input as one(node) with netcause.route as route with netcause.traverse as dropped(calico)
-	count(rule.ruled_out) == 1 with input as one(node) with netcause.route as route with netcause.traverse as dropped(calico)
+	count(rule.ruled_out) == 1
+		with input as one(node)
+		with netcause.route as route
+		with netcause.traverse as dropped(calico)
 }
 
 test_ruled_out_no_node_and_only_node if {
-	count(rule.ruled_out) == 1 with input as one(object.remove(node, ["object"])) with netcause.route as route with netcause.traverse as accepted
+	count(rule.ruled_out) == 1
+		with input as one(object.remove(node, ["object"]))
+		with netcause.route as route
+		with netcause.traverse as accepted
 	alone := object.union(one(node), {"cluster": {"nodes": [n1]}})
 	some r in rule.ruled_out with input as alone with netcause.route as route with netcause.traverse as accepted
 	contains(r.message, "only Node")
 }
 
 test_unexamined_other_backend_not_read if {
-	answer := {"verdict": "unknown", "detail": "what was read lets it pass, and not all listings were read", "unread": ["iptables_legacy"]}
+	answer := {
+		"verdict": "unknown",
+		"detail": "what was read lets it pass, and not all listings were read",
+		"unread": ["iptables_legacy"],
+	}
 	count(rule.finding) == 0 with input as one(node) with netcause.route as route with netcause.traverse as answer
 	count(rule.ruled_out) == 0 with input as one(node) with netcause.route as route with netcause.traverse as answer
 	some u in rule.unexamined with input as one(node) with netcause.route as route with netcause.traverse as answer
@@ -164,6 +183,12 @@ test_unexamined_no_pod_is_known if {
 
 test_unexamined_programs_may_carry_it if {
 	n := object.union(node, {"processes": [{"comm": "cilium-agent"}]})
-	count(rule.finding) == 0 with input as one(n) with netcause.route as route with netcause.traverse as dropped(policy([]))
-	count(rule.unexamined) == 1 with input as one(n) with netcause.route as route with netcause.traverse as dropped(policy([]))
+	count(rule.finding) == 0
+		with input as one(n)
+		with netcause.route as route
+		with netcause.traverse as dropped(policy([]))
+	count(rule.unexamined) == 1
+		with input as one(n)
+		with netcause.route as route
+		with netcause.traverse as dropped(policy([]))
 }

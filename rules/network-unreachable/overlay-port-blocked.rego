@@ -55,7 +55,10 @@ finding contains f if {
 			"summary": sprintf("Let %s pass between the nodes", [overlay.shown(way.carrier)]),
 			"steps": _steps(rule, way, {other.address | some other in ways}),
 		},
-		"verify": sprintf("the counter of the rule stands still while a Pod of %s pings one of %s", [sort(peers)[0], input.node.name]),
+		"verify": sprintf(
+			"the counter of the rule stands still while a Pod of %s pings one of %s",
+			[sort(peers)[0], input.node.name],
+		),
 	}
 }
 
@@ -84,7 +87,10 @@ ruled_out contains {
 	}
 }
 
-unexamined contains {"group": group, "reason": sprintf("%s %s: %s", [_unknown[0].hook, overlay.shown(_unknown[0].carrier), _unknown[0].answer.detail])} if {
+unexamined contains {
+	"group": group,
+	"reason": sprintf("%s %s: %s", [_unknown[0].hook, overlay.shown(_unknown[0].carrier), _unknown[0].answer.detail]),
+} if {
 	some group in _groups(_unknown[0].answer)
 }
 
@@ -173,7 +179,16 @@ _tunnel_fact(carrier) := {
 }
 
 _packet_fact(way) := {
-	"fact": sprintf("%s %s %s in %s of %s", [overlay.shown(way.carrier), {"source": "from", "destination": "to"}[way.direction], way.peer, upper(way.hook), input.node.name]),
+	"fact": sprintf(
+		"%s %s %s in %s of %s",
+		[
+			overlay.shown(way.carrier),
+			{"source": "from", "destination": "to"}[way.direction],
+			way.peer,
+			upper(way.hook),
+			input.node.name,
+		],
+	),
 	"value": sprintf("%s: %s", [way.address, way.answer.verdict]),
 	"source": way.answer.rule.source,
 }

@@ -55,17 +55,26 @@ finding contains f if {
 			[_back_fact(other) | some other in text.few(ways)],
 		),
 		"fix": {
-			"summary": sprintf("Let %s take packets whose answers leave by another device, or make their way back the same", [dev]),
+			"summary": sprintf(
+				"Let %s take packets whose answers leave by another device, or make their way back the same",
+				[dev],
+			),
 			"steps": sysctl.set_steps(input.node.name, _settings(dev), sprintf("rp-filter-%s", [dev])),
 		},
-		"verify": sprintf("nstat -az TcpExtIPReversePathFilter on %s grows no more, and %s arrive", [input.node.name, way.title]),
+		"verify": sprintf(
+			"nstat -az TcpExtIPReversePathFilter on %s grows no more, and %s arrive",
+			[input.node.name, way.title],
+		),
 	}
 }
 
 ruled_out contains {"message": "it is no Node of the cluster", "evidence": []} if not input.node.object
 
 ruled_out contains {
-	"message": sprintf("what nodes and their Pods send it comes in by the device of the way back, or is not filtered (%d ways followed)", [count(_ways)]),
+	"message": sprintf(
+		"what nodes and their Pods send it comes in by the device of the way back, or is not filtered (%d ways followed)",
+		[count(_ways)],
+	),
 	"evidence": array.slice([_back_fact(way) | some way in _ways], 0, 2),
 } if {
 	count(_ways) > 0

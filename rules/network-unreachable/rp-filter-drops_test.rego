@@ -60,13 +60,19 @@ test_found_the_way_back_to_a_node_is_another_device if {
 # n2 sends by its other card: what its routes say counts, not its InternalIP.
 test_found_source_of_the_peers_own_route if {
 	peer := {"name": "n2", "object": n2}
-	found := rule.finding with input as one(node, [peer]) with netcause.reverse_path as by_the_other_card with netcause.route as by_eth0
+	found := rule.finding
+		with input as one(node, [peer])
+		with netcause.reverse_path as by_the_other_card
+		with netcause.route as by_eth0
 	count(found) == 1
 	some f in found
 	contains(f.message, "it would answer 198.51.100.2 by eth0")
 }
 
-by_eth0(name, _) := {"status": "route", "route": {"src": "198.51.100.2", "dst": "10.1.0.0/24", "via": "198.51.100.9", "dev": "eth0"}} if name == "n2"
+by_eth0(name, _) := {
+	"status": "route",
+	"route": {"src": "198.51.100.2", "dst": "10.1.0.0/24", "via": "198.51.100.9", "dev": "eth0"},
+} if name == "n2"
 
 by_eth0(name, _) := no_route if name != "n2"
 
@@ -74,13 +80,22 @@ by_the_other_card("n1", packet) := strict if {
 	packet.src == "198.51.100.2"
 } else := pass
 
-pod_route("n1", address) := {"status": "route", "route": {"dst": "10.244.1.0/24", "dev": "cni0"}} if startswith(address, "10.244.1.")
+pod_route("n1", address) := {
+	"status": "route",
+	"route": {"dst": "10.244.1.0/24", "dev": "cni0"},
+} if startswith(address, "10.244.1.")
 
 pod_route("n1", address) := no_route if not startswith(address, "10.244.1.")
 
-pod_route("n2", address) := {"status": "route", "route": {"dst": "10.244.2.0/24", "dev": "cni0"}} if startswith(address, "10.244.2.")
+pod_route("n2", address) := {
+	"status": "route",
+	"route": {"dst": "10.244.2.0/24", "dev": "cni0"},
+} if startswith(address, "10.244.2.")
 
-pod_route("n2", address) := {"status": "route", "route": {"dst": "10.244.1.0/24", "via": "10.244.1.0", "dev": "flannel.1"}} if {
+pod_route("n2", address) := {
+	"status": "route",
+	"route": {"dst": "10.244.1.0/24", "via": "10.244.1.0", "dev": "flannel.1"},
+} if {
 	startswith(address, "10.244.1.")
 }
 
@@ -95,7 +110,10 @@ from_pods_by_the_tunnel("n1", packet) := object.union(strict, {"default": false,
 test_found_pods_packets_by_the_tunnel if {
 	n := object.union(node, {"links": [vxlan]})
 	peer := {"name": "n2", "object": n2, "links": [vxlan], "pods": []}
-	some f in rule.finding with input as one(n, [peer]) with netcause.reverse_path as from_pods_by_the_tunnel with netcause.route as pod_route
+	some f in rule.finding
+		with input as one(n, [peer])
+		with netcause.reverse_path as from_pods_by_the_tunnel
+		with netcause.route as pod_route
 	startswith(f.message, "n1 drops packets of Pods of n2 that come in by flannel.1: ")
 	f.fix.steps[0].run == "sysctl -w net.ipv4.conf.all.rp_filter=0\nsysctl -w net.ipv4.conf.flannel/1.rp_filter=0"
 }
@@ -104,14 +122,20 @@ test_found_pods_packets_by_the_tunnel if {
 test_ruled_out_missing_route_to_the_pods if {
 	n := object.union(node, {"links": [vxlan]})
 	peer := {"name": "n2", "object": n2, "links": [vxlan], "pods": []}
-	count(rule.finding) == 0 with input as one(n, [peer]) with netcause.reverse_path as from_pods_by_default with netcause.route as pod_route
+	count(rule.finding) == 0
+		with input as one(n, [peer])
+		with netcause.reverse_path as from_pods_by_default
+		with netcause.route as pod_route
 }
 
 from_pods_by_default("n1", packet) := strict if {
 	packet.iif == "flannel.1"
 } else := pass
 
-cilium_route("n1", "10.0.1.9") := {"status": "route", "route": {"dst": "10.0.1.0/24", "via": "10.0.1.1", "dev": "cilium_host"}}
+cilium_route("n1", "10.0.1.9") := {
+	"status": "route",
+	"route": {"dst": "10.0.1.0/24", "via": "10.0.1.1", "dev": "cilium_host"},
+}
 
 cilium_route("n2", _) := no_route
 
@@ -120,7 +144,10 @@ test_found_cilium if {
 		"links": [{"ifname": "lxc0a1b", "kind": "veth"}],
 		"pods": [{"metadata": {}, "spec": {}, "status": {"phase": "Running", "podIP": "10.0.1.9"}}],
 	})
-	some f in rule.finding with input as one(n, []) with netcause.reverse_path as on_lxc with netcause.route as cilium_route
+	some f in rule.finding
+		with input as one(n, [])
+		with netcause.reverse_path as on_lxc
+		with netcause.route as cilium_route
 	f.severity == "warning"
 	contains(f.message, "that come in by lxc0a1b")
 }
@@ -140,14 +167,30 @@ test_ruled_out_loose_or_symmetric if {
 }
 
 test_ruled_out_client if {
-	ruled_out_only with input as one(object.remove(node, ["object"]), []) with netcause.reverse_path as strict with netcause.route as no_route
+	ruled_out_only
+		with input as one(object.remove(node, ["object"]), [])
+		with netcause.reverse_path as strict
+		with netcause.route as no_route
 }
 
 test_unexamined_sysctl_was_not_read if {
-	answer := {"verdict": "unknown", "rp_filter": -1, "dev": "", "default": false, "detail": "rp_filter of eth1 was not read", "unread": ["sysctls"]}
-	some u in rule.unexamined with input as one(node, []) with netcause.reverse_path as answer with netcause.route as no_route
+	answer := {
+		"verdict": "unknown",
+		"rp_filter": -1,
+		"dev": "",
+		"default": false,
+		"detail": "rp_filter of eth1 was not read",
+		"unread": ["sysctls"],
+	}
+	some u in rule.unexamined
+		with input as one(node, [])
+		with netcause.reverse_path as answer
+		with netcause.route as no_route
 	u == {"group": "sysctls", "reason": "packets of node n2: rp_filter of eth1 was not read"}
-	count(rule.ruled_out) == 0 with input as one(node, []) with netcause.reverse_path as answer with netcause.route as no_route
+	count(rule.ruled_out) == 0
+		with input as one(node, [])
+		with netcause.reverse_path as answer
+		with netcause.route as no_route
 }
 
 test_unexamined_two_cards_in_one_network if {
@@ -155,7 +198,13 @@ test_unexamined_two_cards_in_one_network if {
 		{"dev": "eth0", "family": "inet", "local": "10.1.0.7", "prefixlen": 24},
 		{"dev": "eth1", "family": "inet", "local": "10.1.0.1", "prefixlen": 24},
 	]})
-	count(rule.finding) == 0 with input as one(twins, []) with netcause.reverse_path as strict with netcause.route as no_route
-	some u in rule.unexamined with input as one(twins, []) with netcause.reverse_path as strict with netcause.route as no_route
+	count(rule.finding) == 0
+		with input as one(twins, [])
+		with netcause.reverse_path as strict
+		with netcause.route as no_route
+	some u in rule.unexamined
+		with input as one(twins, [])
+		with netcause.reverse_path as strict
+		with netcause.route as no_route
 	contains(u.reason, "eth0 and eth1 are in one network")
 }

@@ -64,13 +64,26 @@ ruled_out contains {
 	count(_unknown) == 0
 }
 
-ruled_out contains {"message": "no route leads over a VXLAN whose forwarding database an agent writes", "evidence": []} if count(_ends) == 0
+ruled_out contains {
+	"message": "no route leads over a VXLAN whose forwarding database an agent writes",
+	"evidence": [],
+} if count(_ends) == 0
 
-unexamined contains {"group": "links", "node": _unknown[0].peer, "reason": sprintf("which hardware address or network address the tunnel of %s has is not known", [vtep.peers_of(_unknown)])} if {
+unexamined contains {
+	"group": "links",
+	"node": _unknown[0].peer,
+	"reason": sprintf(
+		"which hardware address or network address the tunnel of %s has is not known",
+		[vtep.peers_of(_unknown)],
+	),
+} if {
 	count(_unknown) > 0
 }
 
-unexamined contains {"group": "fdb", "reason": sprintf("no entry for %s, and not all were read: %s", [_missing[0].peer, input.node.status.fdb.reason])}
+unexamined contains {
+	"group": "fdb",
+	"reason": sprintf("no entry for %s, and not all were read: %s", [_missing[0].peer, input.node.status.fdb.reason]),
+}
 
 _ends := vtep.ends(input.node, input.peers, input.cluster)
 

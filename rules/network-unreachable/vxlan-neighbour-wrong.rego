@@ -70,13 +70,22 @@ ruled_out contains {
 	count(_not_read) == 0
 }
 
-ruled_out contains {"message": "no route leads over a VXLAN whose neighbours an agent writes", "evidence": []} if count(_ends) == 0
+ruled_out contains {
+	"message": "no route leads over a VXLAN whose neighbours an agent writes",
+	"evidence": [],
+} if count(_ends) == 0
 
 unexamined contains {"group": "links", "node": _unpublished[0].peer, "reason": reason} if {
 	reason := sprintf("what hardware address the tunnel of %s has is not known", [vtep.peers_of(_unpublished)])
 }
 
-unexamined contains {"group": "neighbours", "reason": sprintf("no entry for %s, and not all were read: %s", [_not_read[0].via, input.node.status.neighbours.reason])}
+unexamined contains {
+	"group": "neighbours",
+	"reason": sprintf(
+		"no entry for %s, and not all were read: %s",
+		[_not_read[0].via, input.node.status.neighbours.reason],
+	),
+}
 
 _ends := vtep.ends(input.node, input.peers, input.cluster)
 

@@ -26,7 +26,13 @@ device(local, mac) := {
 	"source": "ip -d link show dev flannel.1",
 }
 
-neighbour(mac, state) := {"dst": "10.244.2.0", "dev": "flannel.1", "lladdr": mac, "state": state, "source": "ip neighbour show dev flannel.1"}
+neighbour(mac, state) := {
+	"dst": "10.244.2.0",
+	"dev": "flannel.1",
+	"lladdr": mac,
+	"state": state,
+	"source": "ip neighbour show dev flannel.1",
+}
 
 entry(mac) := {"mac": mac, "dev": "flannel.1", "dst": "192.0.2.2", "source": "bridge fdb show dev flannel.1"}
 
@@ -123,7 +129,10 @@ test_ruled_out_no_route_into_the_tunnel if {
 }
 
 test_ruled_out_device_that_learns if {
-	learning := object.union(node([]), {"links": [object.union(device("192.0.2.1", "02:00:00:00:00:01"), {"vxlan": {"learning": true}})]})
+	learning := object.union(
+		node([]),
+		{"links": [object.union(device("192.0.2.1", "02:00:00:00:00:01"), {"vxlan": {"learning": true}})]},
+	)
 	ruled_out_only with input as one(learning, [])
 }
 
