@@ -69,7 +69,9 @@ finding contains f if {
 ruled_out contains {
 	"message": "it is no node of a cluster",
 	"evidence": [],
-} if kubernetes.is_no_node(input.node, input.cluster)
+} if {
+	kubernetes.is_no_node(input.node, input.cluster)
+}
 
 ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
 	kubernetes.is_node(input.node)
@@ -178,12 +180,14 @@ _sysctl_fact := {"fact": _key, "value": "no such sysctl: br_netfilter is not loa
 	_not_loaded
 } else := sysctl.fact(input.node, _key)
 
+default _load_steps := []
+
 _load_steps := [{
 	"node": input.node.name,
 	"run": "modprobe br_netfilter\nmkdir -p /etc/modules-load.d\necho br_netfilter > /etc/modules-load.d/br_netfilter.conf",
 }] if {
 	_not_loaded
-} else := []
+}
 
 _keys := {_key} | {"net.bridge.bridge-nf-call-ip6tables" |
 	some cidr in kubernetes.pod_cidrs(object.get(input.node, "object", {}))

@@ -34,16 +34,14 @@ node(sysctls) := {
 one(n) := {"node": n, "peers": [], "cluster": {"nodes": [api_node]}}
 
 by_kube_proxy := {
-	"modes": [
-		{
-			"mode": "iptables-nf_tables",
-			"evidence": {
-				"fact": "iptables KUBE-SERVICES",
-				"value": "-A KUBE-SERVICES …",
-				"source": "iptables-nft-save -c, line 9",
-			},
+	"modes": [{
+		"mode": "iptables-nf_tables",
+		"evidence": {
+			"fact": "iptables KUBE-SERVICES",
+			"value": "-A KUBE-SERVICES …",
+			"source": "iptables-nft-save -c, line 9",
 		},
-	],
+	}],
 	"detached": [],
 	"unknown": [],
 }
@@ -96,8 +94,8 @@ test_ruled_out_no_bridge_of_pods if {
 }
 
 test_ruled_out_masquerade_all if {
-	all := object.union(node(set("0")), {"kube_proxy_config": {"masqueradeAll": true}})
-	ruled_out_only with input as one(all) with netcause.kube_proxy_rules as by_kube_proxy
+	masquerading := object.union(node(set("0")), {"kube_proxy_config": {"masqueradeAll": true}})
+	ruled_out_only with input as one(masquerading) with netcause.kube_proxy_rules as by_kube_proxy
 }
 
 test_ruled_out_other_proxy if {
@@ -110,8 +108,7 @@ test_ruled_out_other_proxy if {
 }
 
 test_ruled_out_client if {
-	ruled_out_only
-		with input as one(object.remove(node(set("0")), ["object"]))
+	ruled_out_only with input as one(object.remove(node(set("0")), ["object"]))
 		with netcause.kube_proxy_rules as object.union(by_nobody, {"unknown": []})
 }
 
@@ -133,8 +130,7 @@ test_found_bridge_known_by_its_name if {
 		object.remove(node(set("0")), ["object"]),
 		{"processes": [{"comm": "kubelet", "hostNetwork": true}]},
 	)
-	count(rule.finding) == 1
-		with input as {"node": alone, "peers": [], "cluster": {}}
+	count(rule.finding) == 1 with input as {"node": alone, "peers": [], "cluster": {}}
 		with netcause.kube_proxy_rules as by_kube_proxy
 }
 
@@ -150,8 +146,7 @@ test_unexamined_whose_bridge_is_not_known if {
 }
 
 test_unexamined_nobody_says_that_it_is_a_node if {
-	some u in rule.unexamined
-		with input as {"node": object.remove(node(set("0")), ["object", "processes"]), "peers": [], "cluster": {}}
+	some u in rule.unexamined with input as {"node": object.remove(node(set("0")), ["object", "processes"]), "peers": [], "cluster": {}}
 		with netcause.kube_proxy_rules as by_nobody
 	u.group == "processes"
 }

@@ -124,12 +124,14 @@ _known_to_have_one if {
 	_is_ready
 }
 
+default _what := "The runtime found no CNI configuration"
+
 _what := sprintf("%s has no file", [_dir]) if {
 	input.node.cni
 	count(_files) == 0
 } else := sprintf("%s has no valid file (%s)", [_dir, text.names({file.problem | some file in _files})]) if {
 	input.node.cni
-} else := "The runtime found no CNI configuration"
+}
 
 _files_facts := array.concat(
 	[{
@@ -165,6 +167,8 @@ _not_working := [pod | some pod in _agents; not kubernetes.running_and_ready(pod
 
 _daemonsets := [daemonset | some daemonset in input.cluster.daemonsets; cni.is_agents(daemonset)]
 
+default _agent_text := ""
+
 _agent_text := sprintf(", and its network plugin does not run there (%s)", [kube_proxy.state(_not_working[0])]) if {
 	count(_not_working) > 0
 } else := ", though its network plugin runs there" if {
@@ -176,7 +180,12 @@ _agent_text := sprintf(", and its network plugin does not run there (%s)", [kube
 	input.cluster.daemonsets
 	input.cluster.pods
 	count(_daemonsets) == 0
-} else := ""
+}
+
+default _steps := [{
+	"cluster": true,
+	"edit": "install a network plugin (flannel, Calico, Cilium …) by its own instructions, or put back the file that it wrote on this node",
+}]
 
 _steps := [
 	{
@@ -202,7 +211,4 @@ _steps := [
 	"why": "a nodeSelector, an affinity or a taint keeps its Pod from the node, or it cannot be made",
 }] if {
 	count(_daemonsets) > 0
-} else := [{
-	"cluster": true,
-	"edit": "install a network plugin (flannel, Calico, Cilium …) by its own instructions, or put back the file that it wrote on this node",
-}]
+}

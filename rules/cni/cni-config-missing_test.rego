@@ -2,7 +2,10 @@ package netcause.rules.cni.cni_config_missing_test
 
 import data.netcause.rules.cni.cni_config_missing as rule
 
-refusal := "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized"
+refusal := concat(" ", [
+	"container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady",
+	"message:Network plugin returns error: cni plugin not initialized",
+])
 
 api_node(status, message) := {
 	"metadata": {"name": "n1"},

@@ -47,7 +47,7 @@ finding contains f if {
 			"summary": "Let flannel take the interface by which the nodes reach each other",
 			"steps": flannel.choose_interface(input.cluster, _interface(names)),
 		},
-		"verify": "kubectl get nodes -o custom-columns=NAME:.metadata.name,FLANNEL:'.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip' shows another address for each",
+		"verify": "the annotation flannel.alpha.coreos.com/public-ip of each Node is another address",
 	}
 }
 
@@ -57,7 +57,7 @@ finding contains f if {
 	f := {
 		"subject": {"kind": "Node", "name": way.node.name, "node": way.node.name},
 		"affects": {way.node.name},
-		"message": sprintf("flannel on %s publishes %s, of %s, and every other node publishes an address in the network of %s: no peer is in that of %s.", [
+		"message": sprintf("flannel on %s publishes %s, of %s, and every other node an address in the network of %s: none is in that of %s.", [
 			way.node.name,
 			way.published,
 			way.dev,
@@ -96,9 +96,7 @@ ruled_out contains {
 
 unexamined contains {"group": "addresses", "node": api_node.metadata.name, "reason": reason} if {
 	some api_node in _not_known
-	reason := sprintf("flannel publishes %s, which is not an address that the cluster knows it by: its cards were not read", [
-		flannel.published(api_node),
-	])
+	reason := sprintf("flannel publishes %s, which is not an address that the cluster knows it by: its cards were not read", [flannel.published(api_node)])
 }
 
 _flannel_nodes := [api_node |
@@ -107,10 +105,10 @@ _flannel_nodes := [api_node |
 	not kubernetes.leaving(api_node)
 ]
 
-_published := {flannel.published(api_node) | some api_node in _flannel_nodes}
+_published contains flannel.published(api_node) if some api_node in _flannel_nodes
 
 # _shared are the addresses that several Nodes publish, with those.
-_shared := {address: names |
+_shared[address] := names if {
 	some address in _published
 	names := {api_node.metadata.name | some api_node in _flannel_nodes; flannel.published(api_node) == address}
 	count(names) > 1

@@ -37,13 +37,9 @@ test_found_interface_is_known_and_a_daemonset_runs_it if {
 	api_nodes := [api_node("n1", "10.1.0.1", "10.0.2.15"), api_node("n2", "10.1.0.2", "10.0.2.15")]
 	daemonset := {
 		"metadata": {"namespace": "kube-flannel", "name": "kube-flannel-ds"},
-		"spec": {
-			"template": {"spec": {"containers": [{"name": "kube-flannel", "args": ["--ip-masq", "--kube-subnet-mgr"]}]}},
-		},
+		"spec": {"template": {"spec": {"containers": [{"name": "kube-flannel", "args": ["--ip-masq", "--kube-subnet-mgr"]}]}}},
 	}
-	nodes := [
-		{"name": "n1", "object": api_nodes[0], "addresses": [address("eth0", "10.0.2.15"), address("eth1", "10.1.0.1")]},
-	]
+	nodes := [{"name": "n1", "object": api_nodes[0], "addresses": [address("eth0", "10.0.2.15"), address("eth1", "10.1.0.1")]}]
 	some f in rule.finding with input as {"nodes": nodes, "cluster": {"nodes": api_nodes, "daemonsets": [daemonset]}}
 	startswith(f.fix.steps[0].patch, "kubectl -n kube-flannel patch daemonset kube-flannel-ds --type json -p '[{")
 	contains(f.fix.steps[0].patch, `"path":"/spec/template/spec/containers/0/args/-","value":"--iface=eth1"`)
@@ -55,16 +51,14 @@ test_found_address_of_a_card_that_no_peer_has_a_way_to if {
 		api_node("n2", "10.1.0.2", "10.1.0.2"),
 		api_node("n3", "10.1.0.3", "10.1.0.3"),
 	]
-	nodes := [
-		{"name": "n1", "object": api_nodes[0], "addresses": [address("docker0", "172.17.0.1"), address("eth0", "10.1.0.1")]},
-	]
+	nodes := [{"name": "n1", "object": api_nodes[0], "addresses": [address("docker0", "172.17.0.1"), address("eth0", "10.1.0.1")]}]
 	found := rule.finding with input as of(nodes, api_nodes)
 	count(found) == 1
 	some f in found
 	f.subject == {"kind": "Node", "name": "n1", "node": "n1"}
 	contains(
 		f.message,
-		"publishes 172.17.0.1, of docker0, and every other node publishes an address in the network of eth0",
+		"publishes 172.17.0.1, of docker0, and every other node an address in the network of eth0",
 	)
 	contains(f.fix.steps[0].edit, "--iface=eth0")
 }
@@ -99,17 +93,13 @@ test_ruled_out_peers_in_other_networks if {
 		api_node("n2", "10.2.0.2", "10.2.0.2"),
 		api_node("n3", "10.3.0.3", "10.3.0.3"),
 	]
-	nodes := [
-		{"name": "n1", "object": api_nodes[0], "addresses": [address("eth0", "10.1.0.1"), address("eth1", "10.9.0.1")]},
-	]
+	nodes := [{"name": "n1", "object": api_nodes[0], "addresses": [address("eth0", "10.1.0.1"), address("eth1", "10.9.0.1")]}]
 	ruled_out_only with input as of(nodes, api_nodes)
 }
 
 test_ruled_out_second_address_of_the_same_card if {
 	api_nodes := [api_node("n1", "10.1.0.1", "10.1.0.99"), api_node("n2", "10.1.0.2", "10.1.0.2")]
-	nodes := [
-		{"name": "n1", "object": api_nodes[0], "addresses": [address("eth0", "10.1.0.1"), address("eth0", "10.1.0.99")]},
-	]
+	nodes := [{"name": "n1", "object": api_nodes[0], "addresses": [address("eth0", "10.1.0.1"), address("eth0", "10.1.0.99")]}]
 	ruled_out_only with input as of(nodes, api_nodes)
 }
 

@@ -87,13 +87,17 @@ _rules_facts := array.concat(
 )
 
 # As long as both send to the same endpoints, nothing fails yet.
+default _severity := "warning"
+
 _severity := "critical" if {
 	count(_stale) > 0
-} else := "warning"
+}
+
+default _consequence := "packets pass through both, and one of them is kept up to date by nobody"
 
 _consequence := "the first that translates a packet wins, and stale rules send it to nobody" if {
 	count(_stale) > 0
-} else := "packets pass through both, and one of them is kept up to date by nobody"
+}
 
 _shown(backend) := sprintf(
 	"%d Service rules (%s, %d of its %d endpoints are gone)",
@@ -118,7 +122,8 @@ _steps := [{
 } else := [{
 	"node": input.node.name,
 	"edit": concat(" ", [
-		"find out which backend kube-proxy and the CNI use now (their logs say so when they start), and take KUBE- and cali chains out of the other:",
+		"find out which backend kube-proxy and the CNI use now (their logs say so when they start),",
+		"and take KUBE- and cali chains out of the other:",
 		"iptables-legacy-save | grep -v -e KUBE- -e cali | iptables-legacy-restore, or the same with iptables-nft-save and iptables-nft-restore",
 	]),
 	"why": "nothing here tells which of them is kept up to date",

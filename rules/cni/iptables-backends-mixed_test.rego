@@ -30,9 +30,7 @@ gone := backend(
 	"iptables-legacy",
 	{
 		"stale": 2,
-		"stale_evidence": [
-			{"fact": "KUBE-SEP-A", "value": "-j DNAT --to-destination 10.244.1.9:80", "source": "iptables-legacy-save, line 40"},
-		],
+		"stale_evidence": [{"fact": "KUBE-SEP-A", "value": "-j DNAT --to-destination 10.244.1.9:80", "source": "iptables-legacy-save, line 40"}],
 	},
 )
 
@@ -43,8 +41,9 @@ test_found_stale_rules_in_legacy if {
 	count(found) == 1
 	some f in found
 	f.severity == "critical"
-	f.message == concat(": ", [
-		"Both backends of iptables on n1 hold 3 Service rules (iptables-nf_tables) and 3 Service rules (iptables-legacy, 2 of its 4 endpoints are gone)",
+	f.message == concat("", [
+		"Both backends of iptables on n1 hold 3 Service rules (iptables-nf_tables)",
+		" and 3 Service rules (iptables-legacy, 2 of its 4 endpoints are gone): ",
 		"the first that translates a packet wins, and stale rules send it to nobody.",
 	])
 	count(f.evidence) == 3
@@ -58,8 +57,7 @@ test_found_both_alike_is_a_warning if {
 }
 
 test_found_calico if {
-	some f in rule.finding
-		with input as one
+	some f in rule.finding with input as one
 		with netcause.iptables_backends as answer([cali_of("iptables-nf_tables"), cali_of("iptables-legacy")], [])
 	contains(f.message, "7 rules of Calico (iptables-legacy)")
 }
@@ -83,14 +81,12 @@ test_ruled_out_empty_tables_in_the_other_backend if {
 }
 
 test_ruled_out_chains_that_nothing_leads_to if {
-	ruled_out_only
-		with input as one
+	ruled_out_only with input as one
 		with netcause.iptables_backends as answer([nft, backend("iptables-legacy", {"reached": false})], [])
 }
 
 test_ruled_out_legacy_alone if {
-	ruled_out_only
-		with input as one
+	ruled_out_only with input as one
 		with netcause.iptables_backends as answer([object.union(unused, {"backend": "iptables-nf_tables"}), legacy], [])
 }
 

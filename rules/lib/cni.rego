@@ -2,7 +2,10 @@
 # description: Network plugins (CNI) and the Pods that install and run them.
 package netcause.lib.cni
 
-_names := `flannel|canal|calico-node|cilium|kube-router|weave-net|antrea-agent|ovnkube|kube-ovn|multus|aws-node|azure-cni|kindnet|kube-multus`
+_names := concat("|", [
+	"flannel|canal|calico-node|cilium|kube-router|weave-net|antrea-agent",
+	"ovnkube|kube-ovn|multus|aws-node|azure-cni|kindnet",
+])
 
 # is_agent says whether a Pod is a network plugin's on a node.
 is_agent(pod) if {

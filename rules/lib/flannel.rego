@@ -9,13 +9,19 @@ published(api_node) := api_node.metadata.annotations["flannel.alpha.coreos.com/p
 choose_interface(cluster, dev) := [
 	{
 		"cluster": true,
-		"patch": sprintf(`kubectl -n %s patch daemonset %s --type json -p '[{"op":"add","path":"/spec/template/spec/containers/%d/args/-","value":"--iface=%s"}]'`, [
-			place.daemonset.metadata.namespace,
-			place.daemonset.metadata.name,
-			place.container,
-			dev,
-		]),
-		"why": "the Pods are made anew with it, node by node. Where the card has another name on some nodes: --iface-regex, or --iface-can-reach and an address of the nodes' network",
+		"patch": sprintf(
+			concat("", [
+				"kubectl -n %s patch daemonset %s --type json -p ",
+				`'[{"op":"add","path":"/spec/template/spec/containers/%d/args/-","value":"--iface=%s"}]'`,
+			]),
+			[
+				place.daemonset.metadata.namespace,
+				place.daemonset.metadata.name,
+				place.container,
+				dev,
+			],
+		),
+		"why": "its Pods are made anew. Where the card has another name on some nodes: --iface-regex, or --iface-can-reach",
 	},
 	{
 		"cluster": true,

@@ -54,7 +54,9 @@ _carrier(link) := {
 	"title": "IP in IP",
 	"both_ways": true,
 	"source": link.source,
-} if link.kind == "ipip"
+} if {
+	link.kind == "ipip"
+}
 
 _carrier(link) := {
 	"dev": link.ifname,
@@ -62,7 +64,9 @@ _carrier(link) := {
 	"title": "GRE",
 	"both_ways": true,
 	"source": link.source,
-} if link.kind in {"gre", "gretap"}
+} if {
+	link.kind in {"gre", "gretap"}
+}
 
 # Nor have they WireGuard's: these are what the agents take by themselves.
 _carrier(link) := {
@@ -118,22 +122,18 @@ _addresses_of(view, cluster) := sources if {
 _sources(node, cluster) := [source.address | some source in tunnel.sources(node, cluster)]
 
 # packet is the first one that a tunnel's peer sends to the node.
-packet(node, carrier, own, peer) := object.union(
+packet(node, carrier, own, peer) := object.union_n([
 	{"src": peer, "dst": own, "proto": carrier.proto, "ctstate": "NEW"},
-	object.union(
-		{"iif": dev | some dev in [uplink.holder(node, own)]},
-		{"dport": carrier.dport | carrier.dport},
-	),
-)
+	{"iif": dev | dev := uplink.holder(node, own)},
+	{"dport": carrier.dport | carrier.dport},
+])
 
 # to_peer is the first one that it sends to a peer.
-to_peer(node, carrier, own, peer) := object.union(
+to_peer(node, carrier, own, peer) := object.union_n([
 	{"src": own, "dst": peer, "proto": carrier.proto, "ctstate": "NEW"},
-	object.union(
-		{"oif": dev | dev := _device_to(node, peer)},
-		{"dport": carrier.dport | carrier.dport},
-	),
-)
+	{"oif": dev | dev := _device_to(node, peer)},
+	{"dport": carrier.dport | carrier.dport},
+])
 
 _device_to(node, peer) := uplink.route_devices(answer.route)[0] if {
 	answer := netcause.route(node.name, peer)

@@ -69,9 +69,7 @@ ruled_out contains {"message": "it has no IPv4 address but its loopback's", "evi
 
 unexamined contains {
 	"group": "rules",
-	"reason": sprintf("the only default routes are in tables %s: which packets they are for is in policy rules", [
-		concat(", ", {sprintf("%d", [route.table]) | some route in _elsewhere}),
-	]),
+	"reason": sprintf("the only default routes are in tables %s: which packets they are for is in policy rules", [concat(", ", {sprintf("%d", [route.table]) | some route in _elsewhere})]),
 } if {
 	_is_node
 	count(_usable) == 0
@@ -119,6 +117,8 @@ _elsewhere := [route |
 _table(route) := object.get(route, "table", 254)
 
 # _tables are those that policy rules ask for any packet, main and default where the rules are not known.
+default _tables := {0, 253, 254}
+
 _tables := {rule.table |
 	some rule in input.node.rules
 	rule.family == "inet"
@@ -126,7 +126,7 @@ _tables := {rule.table |
 	not _is_selective(rule)
 } if {
 	input.node.rules
-} else := {0, 253, 254}
+}
 
 # The rule that suppresses short prefixes gives no default route (wg-quick's).
 _is_selective(rule) if object.get(rule, "suppress_prefixlength", -1) >= 0
@@ -156,17 +156,21 @@ _dead := [route |
 	"dead" in object.get(route, "flags", [])
 ]
 
+default _but := ""
+
 _but := ": it is thrown away" if {
 	count(_thrown) > 0
 } else := " that works: its device is down" if {
 	count(_dead) > 0
-} else := ""
+}
+
+default _shown := "none"
 
 _shown := sprintf("%s default", [_thrown[0].type]) if {
 	count(_thrown) > 0
 } else := sprintf("by %s, which is down", [_thrown_by_device]) if {
 	count(_dead) > 0
-} else := "none"
+}
 
 _thrown_by_device := text.names({dev | some dev in uplink.route_devices(_dead[0])})
 
@@ -187,6 +191,8 @@ _of_peers := [{"node": peer, "route": route, "dev": a.dev} |
 ]
 
 # Where no node at all has one, the site may mean it so.
+default _severity := "critical"
+
 _severity := "warning" if {
 	count(_of_peers) == 0
 	some peer in input.peers
@@ -194,7 +200,7 @@ _severity := "warning" if {
 	every other in input.peers {
 		count([route | some route in other.routes; route.dst == "0.0.0.0/0"]) == 0
 	}
-} else := "critical"
+}
 
 # _settings are the gateways that files of its uplinks name.
 _settings := [file.gateway |
@@ -232,12 +238,14 @@ _steps := array.flatten([
 	"why": "no file and no other node says which gateway it is",
 }]
 
+default _lasting := []
+
 _lasting := [{
 	"node": input.node.name,
 	"edit": sprintf("see to it that the configuration of %s sets the gateway %s at boot too", [_gateway.dev, _gateway.via]),
 }] if {
 	count(_settings) == 0
-} else := []
+}
 
 _route_fact(node, route) := {
 	"fact": sprintf("default route of %s", [node.name]),

@@ -53,8 +53,7 @@ reject := {
 dropped(decider) := {"verdict": "drop", "rule": decider, "unread": []}
 
 test_found_policy_of_docker if {
-	found := rule.finding
-		with input as one(node)
+	found := rule.finding with input as one(node)
 		with netcause.route as route
 		with netcause.traverse as dropped(policy(["Docker"]))
 	count(found) == 1
@@ -78,8 +77,7 @@ test_found_policy_of_docker if {
 }
 
 test_found_follows_the_packet_of_the_devices if {
-	some f in rule.finding
-		with input as one(node)
+	some f in rule.finding with input as one(node)
 		with netcause.route as route
 		with netcause.traverse as only_inbound_drops
 	f.message == concat("", [
@@ -105,8 +103,7 @@ test_found_ufw_and_firewalld if {
 	ufw := object.union(policy(["ufw"]), {"chain": "ufw-reject-forward"})
 	some f in rule.finding with input as one(node) with netcause.route as route with netcause.traverse as dropped(ufw)
 	f.fix.steps == [{"node": "n1", "run": "ufw route allow from 10.244.0.0/16\nufw route allow to 10.244.0.0/16"}]
-	some g in rule.finding
-		with input as one(node)
+	some g in rule.finding with input as one(node)
 		with netcause.route as route
 		with netcause.traverse as dropped(policy(["firewalld"]))
 	g.fix.steps[0].run == concat("\n", [
@@ -147,15 +144,13 @@ test_ruled_out_policy_drop_with_accepts if {
 test_ruled_out_network_policy if {
 	calico := object.union(reject, {"chain": "cali-tw-cali12", "owners": ["Calico"]})
 	count(rule.finding) == 0 with input as one(node) with netcause.route as route with netcause.traverse as dropped(calico)
-	count(rule.ruled_out) == 1
-		with input as one(node)
+	count(rule.ruled_out) == 1 with input as one(node)
 		with netcause.route as route
 		with netcause.traverse as dropped(calico)
 }
 
 test_ruled_out_no_node_and_only_node if {
-	count(rule.ruled_out) == 1
-		with input as one(object.remove(node, ["object"]))
+	count(rule.ruled_out) == 1 with input as one(object.remove(node, ["object"]))
 		with netcause.route as route
 		with netcause.traverse as accepted
 	alone := object.union(one(node), {"cluster": {"nodes": [n1]}})
@@ -183,12 +178,10 @@ test_unexamined_no_pod_is_known if {
 
 test_unexamined_programs_may_carry_it if {
 	n := object.union(node, {"processes": [{"comm": "cilium-agent"}]})
-	count(rule.finding) == 0
-		with input as one(n)
+	count(rule.finding) == 0 with input as one(n)
 		with netcause.route as route
 		with netcause.traverse as dropped(policy([]))
-	count(rule.unexamined) == 1
-		with input as one(n)
+	count(rule.unexamined) == 1 with input as one(n)
 		with netcause.route as route
 		with netcause.traverse as dropped(policy([]))
 }

@@ -36,7 +36,7 @@ forwarding := {
 	"net.ipv6.conf.all.forwarding": "0",
 }
 
-off := {key: "0" | some key, _ in forwarding}
+off[key] := "0" if some key, _ in forwarding
 
 test_found_ip_forward if {
 	found := rule.finding with input as one(node(off))

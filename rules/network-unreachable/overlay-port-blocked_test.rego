@@ -103,26 +103,22 @@ test_found_ipip_that_passes_as_an_answer if {
 every_input(owners) := {"verdict": "drop", "rule": decider("INPUT", owners), "unread": []}
 
 test_found_owners if {
-	some u in rule.finding
-		with input as one(node(vxlan))
+	some u in rule.finding with input as one(node(vxlan))
 		with netcause.traverse as every_input(["ufw"])
 		with netcause.route as to_n2
 	u.fix.steps[0].run in {
 		"ufw allow in proto udp from 192.0.2.2 to any port 8472",
 		"ufw allow out proto udp from any to 192.0.2.2 port 8472",
 	}
-	some f in rule.finding
-		with input as one(node(vxlan))
+	some f in rule.finding with input as one(node(vxlan))
 		with netcause.traverse as every_input(["firewalld"])
 		with netcause.route as to_n2
 	f.fix.steps[0].run == "firewall-cmd --add-port=8472/udp\nfirewall-cmd --permanent --add-port=8472/udp"
-	some k in rule.finding
-		with input as one(node(vxlan))
+	some k in rule.finding with input as one(node(vxlan))
 		with netcause.traverse as every_input(["kubelet"])
 		with netcause.route as to_n2
 	contains(k.fix.steps[0].edit, "1.8.8")
-	some c in rule.finding
-		with input as one(node(vxlan))
+	some c in rule.finding with input as one(node(vxlan))
 		with netcause.traverse as every_input(["Calico"])
 		with netcause.route as to_n2
 	contains(c.fix.steps[0].edit, "restart the network agent")
@@ -142,8 +138,7 @@ test_found_programs_tunnel_without_a_route if {
 
 test_found_geneve_by_its_name if {
 	geneve := {"ifname": "genev_sys_6081", "kind": "geneve", "flags": ["UP"], "source": "ip -d link"}
-	some f in rule.finding
-		with input as one(node(geneve))
+	some f in rule.finding with input as one(node(geneve))
 		with netcause.traverse as every_input([])
 		with netcause.route as to_n2
 	contains(f.message, "Geneve (UDP port 6081)")
@@ -177,8 +172,7 @@ test_ruled_out_foreign_tunnel if {
 }
 
 test_ruled_out_client if {
-	ruled_out_only
-		with input as one(object.remove(node(vxlan), ["object"]))
+	ruled_out_only with input as one(object.remove(node(vxlan), ["object"]))
 		with netcause.traverse as every_input([])
 		with netcause.route as to_n2
 }

@@ -114,11 +114,10 @@ _ways := array.flatten([_from_nodes, _from_pods, _from_own_pods])
 # _from_nodes are packets that other nodes send to its address: tunnels' too.
 _from_nodes := [way |
 	count(_twins) < 2
-	own := _own_address
 	some peer in array.slice(forwarding.peers(input.node, input.cluster), 0, 50)
-	some source in _sources(peer, own)
-	source != own
-	packet := {"src": source, "dst": own, "iif": uplink.holder(input.node, own)}
+	some source in _sources(peer, _own_address)
+	source != _own_address
+	packet := {"src": source, "dst": _own_address, "iif": uplink.holder(input.node, _own_address)}
 	way := {
 		"title": sprintf("packets of node %s", [peer.metadata.name]),
 		"peer": peer.metadata.name,

@@ -60,8 +60,7 @@ test_found_the_way_back_to_a_node_is_another_device if {
 # n2 sends by its other card: what its routes say counts, not its InternalIP.
 test_found_source_of_the_peers_own_route if {
 	peer := {"name": "n2", "object": n2}
-	found := rule.finding
-		with input as one(node, [peer])
+	found := rule.finding with input as one(node, [peer])
 		with netcause.reverse_path as by_the_other_card
 		with netcause.route as by_eth0
 	count(found) == 1
@@ -72,7 +71,9 @@ test_found_source_of_the_peers_own_route if {
 by_eth0(name, _) := {
 	"status": "route",
 	"route": {"src": "198.51.100.2", "dst": "10.1.0.0/24", "via": "198.51.100.9", "dev": "eth0"},
-} if name == "n2"
+} if {
+	name == "n2"
+}
 
 by_eth0(name, _) := no_route if name != "n2"
 
@@ -83,14 +84,18 @@ by_the_other_card("n1", packet) := strict if {
 pod_route("n1", address) := {
 	"status": "route",
 	"route": {"dst": "10.244.1.0/24", "dev": "cni0"},
-} if startswith(address, "10.244.1.")
+} if {
+	startswith(address, "10.244.1.")
+}
 
 pod_route("n1", address) := no_route if not startswith(address, "10.244.1.")
 
 pod_route("n2", address) := {
 	"status": "route",
 	"route": {"dst": "10.244.2.0/24", "dev": "cni0"},
-} if startswith(address, "10.244.2.")
+} if {
+	startswith(address, "10.244.2.")
+}
 
 pod_route("n2", address) := {
 	"status": "route",
@@ -110,8 +115,7 @@ from_pods_by_the_tunnel("n1", packet) := object.union(strict, {"default": false,
 test_found_pods_packets_by_the_tunnel if {
 	n := object.union(node, {"links": [vxlan]})
 	peer := {"name": "n2", "object": n2, "links": [vxlan], "pods": []}
-	some f in rule.finding
-		with input as one(n, [peer])
+	some f in rule.finding with input as one(n, [peer])
 		with netcause.reverse_path as from_pods_by_the_tunnel
 		with netcause.route as pod_route
 	startswith(f.message, "n1 drops packets of Pods of n2 that come in by flannel.1: ")
@@ -122,8 +126,7 @@ test_found_pods_packets_by_the_tunnel if {
 test_ruled_out_missing_route_to_the_pods if {
 	n := object.union(node, {"links": [vxlan]})
 	peer := {"name": "n2", "object": n2, "links": [vxlan], "pods": []}
-	count(rule.finding) == 0
-		with input as one(n, [peer])
+	count(rule.finding) == 0 with input as one(n, [peer])
 		with netcause.reverse_path as from_pods_by_default
 		with netcause.route as pod_route
 }
@@ -144,8 +147,7 @@ test_found_cilium if {
 		"links": [{"ifname": "lxc0a1b", "kind": "veth"}],
 		"pods": [{"metadata": {}, "spec": {}, "status": {"phase": "Running", "podIP": "10.0.1.9"}}],
 	})
-	some f in rule.finding
-		with input as one(n, [])
+	some f in rule.finding with input as one(n, [])
 		with netcause.reverse_path as on_lxc
 		with netcause.route as cilium_route
 	f.severity == "warning"
@@ -167,8 +169,7 @@ test_ruled_out_loose_or_symmetric if {
 }
 
 test_ruled_out_client if {
-	ruled_out_only
-		with input as one(object.remove(node, ["object"]), [])
+	ruled_out_only with input as one(object.remove(node, ["object"]), [])
 		with netcause.reverse_path as strict
 		with netcause.route as no_route
 }
@@ -182,13 +183,11 @@ test_unexamined_sysctl_was_not_read if {
 		"detail": "rp_filter of eth1 was not read",
 		"unread": ["sysctls"],
 	}
-	some u in rule.unexamined
-		with input as one(node, [])
+	some u in rule.unexamined with input as one(node, [])
 		with netcause.reverse_path as answer
 		with netcause.route as no_route
 	u == {"group": "sysctls", "reason": "packets of node n2: rp_filter of eth1 was not read"}
-	count(rule.ruled_out) == 0
-		with input as one(node, [])
+	count(rule.ruled_out) == 0 with input as one(node, [])
 		with netcause.reverse_path as answer
 		with netcause.route as no_route
 }
@@ -198,12 +197,10 @@ test_unexamined_two_cards_in_one_network if {
 		{"dev": "eth0", "family": "inet", "local": "10.1.0.7", "prefixlen": 24},
 		{"dev": "eth1", "family": "inet", "local": "10.1.0.1", "prefixlen": 24},
 	]})
-	count(rule.finding) == 0
-		with input as one(twins, [])
+	count(rule.finding) == 0 with input as one(twins, [])
 		with netcause.reverse_path as strict
 		with netcause.route as no_route
-	some u in rule.unexamined
-		with input as one(twins, [])
+	some u in rule.unexamined with input as one(twins, [])
 		with netcause.reverse_path as strict
 		with netcause.route as no_route
 	contains(u.reason, "eth0 and eth1 are in one network")

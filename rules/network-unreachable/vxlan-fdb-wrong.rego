@@ -67,7 +67,9 @@ ruled_out contains {
 ruled_out contains {
 	"message": "no route leads over a VXLAN whose forwarding database an agent writes",
 	"evidence": [],
-} if count(_ends) == 0
+} if {
+	count(_ends) == 0
+}
 
 unexamined contains {
 	"group": "links",

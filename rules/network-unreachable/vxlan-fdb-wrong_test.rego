@@ -33,15 +33,13 @@ node(fdb) := {
 	}],
 	"addresses": [],
 	"routes": [{"dst": "10.244.2.0/24", "via": "10.244.2.0", "dev": "flannel.1"}],
-	"neighbours": [
-		{
-			"dst": "10.244.2.0",
-			"dev": "flannel.1",
-			"lladdr": "02:00:00:00:00:02",
-			"state": "PERMANENT",
-			"source": "ip neighbour",
-		},
-	],
+	"neighbours": [{
+		"dst": "10.244.2.0",
+		"dev": "flannel.1",
+		"lladdr": "02:00:00:00:00:02",
+		"state": "PERMANENT",
+		"source": "ip neighbour",
+	}],
 	"fdb": fdb,
 	"processes": [],
 	"status": {"fdb": {"status": "read"}},
@@ -76,8 +74,7 @@ test_found_no_entry if {
 
 # What `bridge fdb append` leaves: the entries that lead elsewhere go first.
 test_found_several_wrong_entries if {
-	some f in rule.finding
-		with input as one(node([entry("02:00:00:00:00:02", "192.0.2.98"), entry("02:00:00:00:00:02", "192.0.2.99")]))
+	some f in rule.finding with input as one(node([entry("02:00:00:00:00:02", "192.0.2.98"), entry("02:00:00:00:00:02", "192.0.2.99")]))
 	split(f.fix.steps[0].run, "\n") == [
 		"bridge fdb delete 02:00:00:00:00:02 dev flannel.1 dst 192.0.2.98 self",
 		"bridge fdb delete 02:00:00:00:00:02 dev flannel.1 dst 192.0.2.99 self",
@@ -125,8 +122,7 @@ test_ruled_out_former_hardware_address_in_both_tables if {
 }
 
 test_ruled_out_direct_route if {
-	ruled_out_only
-		with input as one(object.union(node([]), {"routes": [{"dst": "10.244.2.0/24", "via": "192.0.2.2", "dev": "eth0"}]}))
+	ruled_out_only with input as one(object.union(node([]), {"routes": [{"dst": "10.244.2.0/24", "via": "192.0.2.2", "dev": "eth0"}]}))
 }
 
 test_unexamined_incomplete_listing if {

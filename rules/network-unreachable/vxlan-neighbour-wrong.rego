@@ -42,7 +42,7 @@ finding contains f if {
 		]),
 		"evidence": [fact |
 			some end in text.few(_wrong)
-			some fact in array.concat([_entry_fact(end)], [fact | some _, fact in end.macs])
+			some fact in array.concat([_entry_fact(end)], [fact | some fact in end.macs])
 		],
 		"fix": {
 			"summary": "Write the peer's present hardware address, and let the agent write its entries anew",
@@ -73,7 +73,9 @@ ruled_out contains {
 ruled_out contains {
 	"message": "no route leads over a VXLAN whose neighbours an agent writes",
 	"evidence": [],
-} if count(_ends) == 0
+} if {
+	count(_ends) == 0
+}
 
 unexamined contains {"group": "links", "node": _unpublished[0].peer, "reason": reason} if {
 	reason := sprintf("what hardware address the tunnel of %s has is not known", [vtep.peers_of(_unpublished)])

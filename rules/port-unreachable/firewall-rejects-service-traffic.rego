@@ -83,9 +83,9 @@ unexamined contains {"group": "iptables_nft", "reason": reason} if {
 
 _answer := netcause.stopped_services(input.node.name) if input.node.object
 
-_groups := _answer.unknown.unread if {
-	count(_answer.unknown.unread) > 0
-} else := ["iptables_nft"] if _answer.unknown
+_groups := _answer.unknown.unread if count(_answer.unknown.unread) > 0
+
+_groups := ["iptables_nft"] if count(_answer.unknown.unread) == 0
 
 _services(stopped) := sprintf("Service %s", [stopped.services[0]]) if {
 	stopped.count == 1

@@ -61,8 +61,7 @@ test_found_nftables_by_its_handle if {
 	)
 	some f in rule.finding with input as one(node) with netcause.stopped_services as stopped({"rule": native})
 	f.fix.steps[0].run == "nft delete rule inet site fwd handle 7"
-	some g in rule.finding
-		with input as one(node)
+	some g in rule.finding with input as one(node)
 		with netcause.stopped_services as stopped({"rule": object.remove(native, ["handle"])})
 	startswith(g.fix.steps[0].edit, "delete the rule ")
 }
@@ -74,12 +73,12 @@ test_found_owner_that_would_write_it_again if {
 }
 
 test_found_what_stops_all_and_lacks_an_exception if {
-	all := {
+	rest := {
 		"whole": true,
 		"hook": "input",
 		"rule": object.union(decider, {"chain": "INPUT", "rule": "-A INPUT -j DROP", "way": ["INPUT"]}),
 	}
-	some f in rule.finding with input as one(node) with netcause.stopped_services as stopped(all)
+	some f in rule.finding with input as one(node) with netcause.stopped_services as stopped(rest)
 	f.fix.summary == "Let TCP port 5000 pass before it"
 	f.fix.steps[0].run == "iptables-nft -t filter -I INPUT -p tcp -d 10.244.2.5 --dport 5000 -j ACCEPT"
 }
@@ -106,13 +105,11 @@ test_ruled_out_client if {
 test_unexamined_listing_not_read if {
 	answer := object.union(
 		nothing,
-		{
-			"unknown": {
-				"service": "default/registry:http",
-				"detail": "forward: not all listings were read",
-				"unread": ["nftables"],
-			},
-		},
+		{"unknown": {
+			"service": "default/registry:http",
+			"detail": "forward: not all listings were read",
+			"unread": ["nftables"],
+		}},
 	)
 	count(rule.ruled_out) == 0 with input as one(node) with netcause.stopped_services as answer
 	some u in rule.unexamined with input as one(node) with netcause.stopped_services as answer
@@ -120,8 +117,7 @@ test_unexamined_listing_not_read if {
 }
 
 test_unexamined_too_many if {
-	count(rule.unexamined) == 1
-		with input as one(node)
+	count(rule.unexamined) == 1 with input as one(node)
 		with netcause.stopped_services as object.union(nothing, {"left": 7})
 	count(rule.ruled_out) == 0 with input as one(node) with netcause.stopped_services as object.union(nothing, {"left": 7})
 }
