@@ -79,16 +79,6 @@ ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
 	_pods_known
 }
 
-unexamined contains {
-	"group": "cluster.nodes",
-	"reason": sprintf("it has bridges (%s), and which leads to Pods is not known", [names]),
-} if {
-	kubernetes.is_node(input.node)
-	count(_bridges) == 0
-	not _pods_known
-	names := text.names({link.ifname | some link in input.node.links; link.kind == "bridge"})
-}
-
 ruled_out contains {
 	"message": "iptables sees what its bridge forwards",
 	"evidence": [sysctl.fact(input.node, _key)],
@@ -114,6 +104,16 @@ ruled_out contains {
 	_off
 	not _translates
 	kube_proxy.replacement(input.cluster, input.node)
+}
+
+unexamined contains {
+	"group": "cluster.nodes",
+	"reason": sprintf("it has bridges (%s), and which leads to Pods is not known", [names]),
+} if {
+	kubernetes.is_node(input.node)
+	count(_bridges) == 0
+	not _pods_known
+	names := text.names({link.ifname | some link in input.node.links; link.kind == "bridge"})
 }
 
 unexamined contains {

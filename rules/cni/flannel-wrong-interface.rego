@@ -96,7 +96,8 @@ ruled_out contains {
 
 unexamined contains {"group": "addresses", "node": api_node.metadata.name, "reason": reason} if {
 	some api_node in _not_known
-	reason := sprintf("flannel publishes %s, which is not an address that the cluster knows it by: its cards were not read", [flannel.published(api_node)])
+	address := flannel.published(api_node)
+	reason := sprintf("%s, which flannel publishes, is none that the cluster knows it by: its cards were not read", [address])
 }
 
 _flannel_nodes := [api_node |

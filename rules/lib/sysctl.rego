@@ -45,7 +45,11 @@ _redirect(i) := ">>" if i > 0
 # The last file by name counts, and /etc/sysctl.d/99-sysctl.conf is a link to /etc/sysctl.conf.
 _file(name) := sprintf("/etc/sysctl.d/99-zz-%s.conf", [name])
 
-_grep(settings) := sprintf("grep -rsE '%s' /etc/sysctl.conf /etc/sysctl.d /run/sysctl.d /usr/lib/sysctl.d", [concat("|", {words[count(words) - 1] |
-	some key in object.keys(settings)
-	words := split(key, ".")
-})])
+_grep(settings) := sprintf("grep -rsE '%s' %s", [concat("|", words), concat(" ", _files)]) if {
+	words := {parts[count(parts) - 1] |
+		some key in object.keys(settings)
+		parts := split(key, ".")
+	}
+}
+
+_files := ["/etc/sysctl.conf", "/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d"]

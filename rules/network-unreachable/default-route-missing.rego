@@ -69,11 +69,12 @@ ruled_out contains {"message": "it has no IPv4 address but its loopback's", "evi
 
 unexamined contains {
 	"group": "rules",
-	"reason": sprintf("the only default routes are in tables %s: which packets they are for is in policy rules", [concat(", ", {sprintf("%d", [route.table]) | some route in _elsewhere})]),
+	"reason": sprintf("the only default routes are in tables %s: which packets they are for is in policy rules", [tables]),
 } if {
 	_is_node
 	count(_usable) == 0
 	count(_elsewhere) > 0
+	tables := concat(", ", {sprintf("%d", [route.table]) | some route in _elsewhere})
 }
 
 unexamined contains {"group": "processes", "reason": "nothing shows whether it is a node of a cluster"} if {

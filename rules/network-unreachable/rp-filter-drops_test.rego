@@ -68,14 +68,14 @@ test_found_source_of_the_peers_own_route if {
 	contains(f.message, "it would answer 198.51.100.2 by eth0")
 }
 
-by_eth0(name, _) := {
+by_eth0(name, "10.1.0.1") := {
 	"status": "route",
 	"route": {"src": "198.51.100.2", "dst": "10.1.0.0/24", "via": "198.51.100.9", "dev": "eth0"},
 } if {
 	name == "n2"
-}
+} else := no_route
 
-by_eth0(name, _) := no_route if name != "n2"
+by_eth0(_, address) := no_route if address != "10.1.0.1"
 
 by_the_other_card("n1", packet) := strict if {
 	packet.src == "198.51.100.2"
