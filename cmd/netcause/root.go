@@ -13,6 +13,8 @@ out, and what it could not examine and how to get that.
 It changes nothing: not on a node, not in the cluster. Fixes are printed, never applied.`,
 		Example: `  netcause diagnose                        this node, and the cluster that the kubeconfig names
   netcause diagnose --symptom dns-failure  what explains that names do not resolve comes first
+  netcause diagnose --from pod/shop/web-0 --to db.shop:5432
+                                           why this packet does not arrive
   netcause collect -o n1.tar.gz            the same facts into a bundle, for somebody else
   netcause analyze n1.tar.gz n2.tar.gz     the diagnosis of bundles
   netcause rules list                      what netcause knows`,
