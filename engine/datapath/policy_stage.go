@@ -30,7 +30,7 @@ func (s state) policed(ns *Namespace) state {
 // egress asks the policies of the sending Pod, on its node and once its packet has an endpoint for destination. denied is
 // the end of a branch that they deny.
 func (w *walker) egress(s state, ns *Namespace) (_ state, denied []Branch) {
-	if w.model.objects == nil || ns.ID != "" || w.answer != nil || s.pkt.Inner != nil || s.policing.egress {
+	if ns.ID != "" || s.policing.egress || !w.judges(s) {
 		return s, nil
 	}
 	pod := w.model.pods[s.pkt.Src]
@@ -48,7 +48,7 @@ func (w *walker) egress(s state, ns *Namespace) (_ state, denied []Branch) {
 
 // ingress asks the policies of the Pod whose namespace a packet comes into.
 func (w *walker) ingress(s state, ns *Namespace) (_ state, denied []Branch) {
-	if w.model.objects == nil || ns.ID == "" || w.answer != nil || s.pkt.Inner != nil {
+	if ns.ID == "" || !w.judges(s) {
 		return s, nil
 	}
 	pod, node := w.model.pods[s.pkt.Dst], w.model.Namespace(ns.Node, "")
@@ -60,7 +60,7 @@ func (w *walker) ingress(s state, ns *Namespace) (_ state, denied []Branch) {
 
 // ingressUnread is ingress for a Pod whose namespace was not read; nil where its policies let the packet in.
 func (w *walker) ingressUnread(s state, node *Namespace, pod *facts.Pod) (denied []Branch) {
-	if w.model.objects == nil || w.answer != nil || s.pkt.Inner != nil {
+	if !w.judges(s) {
 		return nil
 	}
 	_, denied = w.admit(s, node, pod)
@@ -96,15 +96,26 @@ func connectionOf(p Packet, src netip.Addr) networkpolicy.Connection {
 	return networkpolicy.Connection{Src: src, Dst: p.Dst, Protocol: strings.ToUpper(p.Proto), Port: p.Dport}
 }
 
-// judged goes on with what the policies say, as far as somebody enforces them. Where the policies themselves were not read
-// and nobody is known to, the nodes' own rules are all there is to go by.
-func (w *walker) judged(s state, ns *Namespace, direction string, j networkpolicy.Judgement) (state, []Branch) {
-	enforcement := w.model.objects.enforcement()
-	enforced := enforcement.Status == "enforced"
-	read := w.model.snapshot.Cluster.NetworkPolicies.Status == facts.Read
-	if enforcement.Status == "not-enforced" || !enforced && !read {
-		return s, nil
+// judges is whether policies are to be asked about a packet: the first of a connection, not a tunnel's.
+func (w *walker) judges(s state) bool {
+	return w.model.objects != nil && w.answer == nil && s.pkt.Inner == nil && w.model.objects.judges()
+}
+
+// mayDeny is whether a packet may be denied in a cluster at all. Where the policies themselves were not read and nobody is
+// known to enforce any, the nodes' own rules are all there is to go by.
+func mayDeny(g *facts.Group[[]facts.NetworkPolicy], e networkpolicy.Enforcement) bool {
+	switch {
+	case e.Status == "not-enforced":
+		return false
+	case g.Status != facts.Read:
+		return e.Status == "enforced"
 	}
+	return len(g.Value) > 0 || g.Reason != ""
+}
+
+// judged goes on with what the policies say, as far as somebody enforces them.
+func (w *walker) judged(s state, ns *Namespace, direction string, j networkpolicy.Judgement) (state, []Branch) {
+	enforced := w.model.objects.enforcement().Status == "enforced"
 	var source facts.Source
 	if len(j.Policies) > 0 {
 		source = j.Policies[0].Source

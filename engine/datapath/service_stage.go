@@ -16,14 +16,18 @@ type objects struct {
 	services    func() *services.Index
 	policies    func() *networkpolicy.Evaluator
 	enforcement func() networkpolicy.Enforcement
+	// judges says whether there is anything to ask policies about.
+	judges func() bool
 }
 
 func newObjects(c *facts.Cluster) *objects {
-	return &objects{
+	o := &objects{
 		services:    sync.OnceValue(func() *services.Index { return services.New(c) }),
 		policies:    sync.OnceValue(func() *networkpolicy.Evaluator { return networkpolicy.New(c) }),
 		enforcement: sync.OnceValue(func() networkpolicy.Enforcement { return networkpolicy.FindEnforcement(c) }),
 	}
+	o.judges = sync.OnceValue(func() bool { return mayDeny(&c.NetworkPolicies, o.enforcement()) })
+	return o
 }
 
 // masquerading says that a Service asks for the sender's address to be replaced where the packet leaves ns.
