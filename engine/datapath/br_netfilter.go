@@ -72,7 +72,7 @@ func (w *walker) upFiltered(s state, ns *Namespace, br, in *facts.Link) []Branch
 // bridge is bridged, and so needs a hairpin port to leave by the port that it came in by; all else is routed.
 func (w *walker) rerouted(s state, ns *Namespace, br, in *facts.Link) []Branch {
 	var out []Branch
-	decisions := ns.routeInput(s.pkt.flow(br.Ifname))
+	decisions := ns.likelyInput(s.pkt.flow(br.Ifname))
 	for i := range decisions {
 		d := &decisions[i]
 		if i > 0 && !w.fork() {

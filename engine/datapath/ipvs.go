@@ -88,7 +88,7 @@ func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, list
 func (w *walker) sendReal(s state, ns *Namespace) []Branch {
 	flow := s.pkt.flow("lo")
 	flow.Src = netip.Addr{}
-	decisions, _ := ns.routeOutput(flow)
+	decisions, _ := ns.likelyOutput((*Namespace).routeOutput, flow)
 	var out []Branch
 	for i := range decisions {
 		d := &decisions[i]

@@ -155,6 +155,14 @@ func TestServiceByObjects(t *testing.T) {
 		}, pod1, "", "10.96.0.9:80", "unknown expected dropped; 1.00 n1 prerouting", "no endpoint is on node n1: they are on n2"},
 		{"no such port", unread, pod1, "", "10.96.0.9:81", "unknown; 1.00 n1 prerouting", "not port 81/TCP"},
 		{"not of a Service", unread, pod1, "", "10.65.1.2:8080", "unknown expected delivered; 1.00 n1 socket", ""},
+		{"policy rules of the Pod not read", func(s *facts.Snapshot) {
+			s.Nodes[0].Namespaces[0].Rules = facts.Unread[[]facts.RoutingRule](facts.Absent, "the bundle has none")
+		}, pod1, "", "10.65.1.2:8080", "unknown expected delivered; 1.00 n1 socket", ""},
+		{"and it has no route by the kernel's own", func(s *facts.Snapshot) {
+			pod := &s.Nodes[0].Namespaces[0].NetNS
+			pod.Rules = facts.Unread[[]facts.RoutingRule](facts.Absent, "the bundle has none")
+			pod.Routes.Value = pod.Routes.Value[:1]
+		}, pod1, "", "10.65.1.2:8080", "unknown expected rejected; 1.00 n1 route", ""},
 		{"nobody knows of which Services there are", func(s *facts.Snapshot) { unread(s); s.Cluster.Services.Status = facts.Denied }, pod1, "", "10.65.1.2:8080", "unknown expected delivered; 1.00 n1 socket", ""},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -47,6 +47,9 @@ func (m *Model) PodSenderLike(namespace, name string, dst netip.Addr) (from Send
 		if !a.IsValid() {
 			return Sender{}, netip.Addr{}, false
 		}
+		if own := ns.ownRules(); own != nil {
+			ns = own
+		}
 		r := ns.Lookup(Flow{Dst: a, Iif: "lo", UID: new(int)})
 		if r.Type != "unicast" {
 			return Sender{}, netip.Addr{}, false
@@ -58,8 +61,8 @@ func (m *Model) PodSenderLike(namespace, name string, dst netip.Addr) (from Send
 
 // podAddress is the Pod's address of the family of like, its first where that is invalid.
 func podAddress(p *facts.Pod, like netip.Addr) netip.Addr {
-	for _, ip := range append([]facts.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
-		if a, err := netip.ParseAddr(ip.IP); err == nil && (!like.IsValid() || a.Is4() == like.Unmap().Is4()) {
+	for _, a := range podAddresses(p) {
+		if !like.IsValid() || a.Is4() == like.Unmap().Is4() {
 			return a
 		}
 	}

@@ -172,7 +172,7 @@ func (w *walker) send(s state, ns *Namespace) []Branch {
 		return s.unknown(ns, StageRoute, fmt.Sprintf("%s is no address of the sender's", s.pkt.Src), missing(ns, "addresses"))
 	}
 	var out []Branch
-	decisions, sources := ns.socketOutput(s.pkt.flow("lo"))
+	decisions, sources := ns.likelyOutput((*Namespace).socketOutput, s.pkt.flow("lo"))
 	if len(decisions) == 1 {
 		s.pkt.Src = sources[0]
 		return w.output(s, ns, &decisions[0])
@@ -209,7 +209,7 @@ func (w *walker) output(s state, ns *Namespace, d *Decision) []Branch {
 			return w.leave(s, ns, "", d)
 		}
 		// ip_route_me_harder of net/ipv4/netfilter.c.
-		decisions, _ := ns.routeOutput(s.pkt.flow("lo"))
+		decisions, _ := ns.likelyOutput((*Namespace).routeOutput, s.pkt.flow("lo"))
 		var out []Branch
 		for i := range decisions {
 			again := &decisions[i]
@@ -233,14 +233,19 @@ func (w *walker) output(s state, ns *Namespace, d *Decision) []Branch {
 func (w *walker) routed(s state, ns *Namespace, d *Decision) (state, []Branch) {
 	s = s.say(ns, StageRoute, func() (string, facts.Source) { return d.text(), d.Source })
 	s.last().Missing = d.Missing
+	if d.Missing != nil && d.Action != "unknown" {
+		// The routes were found by policy rules that were not read.
+		s = s.unsure(d.Missing)
+		s.last().Text, s.assumed = ", by the policy rules that a kernel begins with: those here were not read", true
+	}
 	switch d.Action {
 	case "drop":
-		return s, s.end(Dropped)
+		return s, s.routedAway(Dropped)
 	case "reject":
 		if d.ICMP != "" {
-			s.last().Text = ": " + d.ICMP
+			s.last().Text += ": " + d.ICMP
 		}
-		return s, s.end(Rejected)
+		return s, s.routedAway(Rejected)
 	case "unknown":
 		return s, s.end(Unknown)
 	}
@@ -268,7 +273,7 @@ func (w *walker) receive(s state, ns *Namespace, dev string) []Branch {
 
 // route is ip_rcv_finish: to this machine, or on by the ways that there are.
 func (w *walker) route(s state, ns *Namespace, dev string) []Branch {
-	decisions := ns.routeInput(s.pkt.flow(dev))
+	decisions := ns.likelyInput(s.pkt.flow(dev))
 	if len(decisions) == 1 {
 		return w.decided(s, ns, dev, &decisions[0])
 	}
