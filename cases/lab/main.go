@@ -489,6 +489,9 @@ func (r *runner) runAll(ctx context.Context, o *options, v Variant, cases []Case
 				if err := ctx.Err(); err != nil {
 					return rows, err
 				}
+				if len(rows[0].short) > 0 {
+					return rows, fmt.Errorf("the healthy cluster (%s) fell short: no case is tried on it", v)
+				}
 			}
 		}
 		done := l.run(ctx, c, r.recordTo(o, c))
