@@ -159,6 +159,9 @@ func analyzeInSeveralForms(t *testing.T, incident, root string) {
 		"loose and a sosreport":   {filepath.Join(loose, "n2"), filepath.Join(top, "sosreport-n1"), cluster},
 		"one node and the others": {filepath.Join(top, "sosreport-n1"), cluster},
 	} {
+		if few := name == "netcause's own" || name == "loose files" || name == "pasted into a ticket"; !few && incident != "route-missing" {
+			continue // each takes a second: what is merged with what, one incident tells
+		}
 		t.Run(name, func(t *testing.T) {
 			status, out, _ := analyzed(t, append([]string{"-o", "json"}, paths...)...)
 			var d struct {
