@@ -38,7 +38,10 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 			Inputs: []facts.Input{{Kind: "bundle", Name: m.where, CollectedAt: m.at, Problem: problem}},
 		})
 	}
-	// What does not say its name is known by its devices.
+	// What does not say its name is known by its devices. Of very many there is no telling in time.
+	if len(unnamed)*len(all) > maxComparisons {
+		unnamed = nil
+	}
 	for _, node := range unnamed {
 		for _, s := range all {
 			for _, other := range s.Nodes {
@@ -70,6 +73,9 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 	}
 	return merged, nil
 }
+
+// maxComparisons bounds how many pairs of readings are compared by their devices.
+const maxComparisons = 100_000
 
 // machine is the one that a format tells facts of: where names its place, name the node's or what tells it from others.
 func (in *intake) machine(where, name string, named bool, at time.Time) *machine {
@@ -134,14 +140,6 @@ func hasAddress(addresses []facts.Address, p *facts.Pod) bool {
 		}
 	}
 	return false
-}
-
-// padded is a section of a file with as many empty lines before it as the file has, so that facts' lines are the file's.
-func padded(text []byte, line int) []byte {
-	if line <= 1 {
-		return text
-	}
-	return append([]byte(strings.Repeat("\n", line-1)), text...)
 }
 
 // within names a folder in a bundle for a person.

@@ -334,6 +334,23 @@ func (in *intake) objectsOf(ctx context.Context, t *tree, names []string) error 
 	return in.loose(ctx, t, objects)
 }
 
+const (
+	// maxSections is how many commands of one file are read.
+	maxSections = 2000
+	// maxPadding bounds the empty lines that stand for what is before a section, over all files.
+	maxPadding = 64 << 20
+)
+
+// padded is a section of a file with as many empty lines before it as the file has, so that facts' lines are the file's.
+// Of a file with very many prompts the lines of the last sections count from their own beginning.
+func (l *looseFiles) padded(text []byte, line int) []byte {
+	if line <= 1 || l.in.padding+line > maxPadding {
+		return text
+	}
+	l.in.padding += line
+	return append(bytes.Repeat([]byte("\n"), line-1), text...)
+}
+
 // looseFiles are the loose files of one tree.
 type looseFiles struct {
 	in       *intake
@@ -360,7 +377,12 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 	}
 	base := path.Base(name)
 	if prompted(head) {
-		for _, s := range sections(data) {
+		all := sections(data)
+		if len(all) > maxSections {
+			used.Unparsed, used.FirstUnparsed = len(all)-maxSections, fmt.Sprintf("more than %d prompts: what follows was not read", maxSections)
+			all = all[:maxSections]
+		}
+		for _, s := range all {
 			if s.subject == nothing && s.line == 1 && len(bytes.TrimSpace(s.text)) > 0 {
 				s.command = subjectOf("", s.text[:min(len(s.text), headSize)])
 			}
@@ -369,7 +391,7 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 				continue
 			}
 			l.found = append(l.found, looseOutput{
-				output: output{command: s.command, file: name, text: padded(withoutFence(bytes.TrimRight(s.text, " \n")), s.line), used: used}, host: s.host, name: name, tree: l.t,
+				output: output{command: s.command, file: name, text: l.padded(withoutFence(bytes.TrimRight(s.text, " \n")), s.line), used: used}, host: s.host, name: name, tree: l.t,
 			})
 			l.in.used++
 		}

@@ -1,9 +1,11 @@
 package bundle
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +189,24 @@ func TestReadParts(t *testing.T) {
 				t.Errorf("%s: %+v %+v %+v %+v %+v", n.Name, n.Links.Meta, n.Routes.Meta, n.Rules.Meta, n.Listeners.Meta, n.Sysctls.Meta)
 			}
 		})
+	}
+}
+
+// A file of prompts alone takes no more memory than its size warrants.
+func TestReadManyPrompts(t *testing.T) {
+	path := onDisk(t, "x", bytes.Repeat([]byte("[root@n1 ~]# ip route\ndefault via 10.0.0.254 dev eth0\n"), 100_000))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	snapshot, files, err := ReadFiles(t.Context(), []string{path}, Limits{})
+	runtime.ReadMemStats(&after)
+	if err != nil || snapshot.Nodes[0].Routes.Status != facts.Read {
+		t.Fatal(err)
+	}
+	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 256 {
+		t.Errorf("%d MiB were allocated", allocated)
+	}
+	if len(files) != 1 || files[0].FirstUnparsed == "" {
+		t.Errorf("what was not read is not said: %+v", files)
 	}
 }
 

@@ -3,6 +3,7 @@ package bundle
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -15,6 +16,7 @@ func Merge(snapshots ...*facts.Snapshot) (*facts.Snapshot, error) {
 	merged := &facts.Snapshot{}
 	inputs := make([][]facts.Input, len(snapshots))
 	taken := map[string]source{}
+	named := map[string][]string{} // by a name's first part
 	clusterOf := 0
 	for i, snapshot := range snapshots {
 		inputs[i] = slices.Clone(snapshot.Inputs)
@@ -47,15 +49,17 @@ func Merge(snapshots ...*facts.Snapshot) (*facts.Snapshot, error) {
 		for _, node := range snapshot.Nodes {
 			this := source{snapshot: i, at: readAt(snapshot, node.Name)}
 			other, twice := taken[node.Name]
-			for _, has := range merged.Nodes {
-				if !twice && sameHost(has, node) {
-					other, twice = taken[has.Name], true
+			short, _, _ := strings.Cut(node.Name, ".")
+			for _, name := range named[short] {
+				if has := taken[name]; !twice && sameHost(merged.Nodes[has.index], node) {
+					other, twice = has, true
 				}
 			}
 			if !twice {
 				this.index = len(merged.Nodes)
 				merged.Nodes = append(merged.Nodes, node)
 				taken[node.Name] = this
+				named[short] = append(named[short], node.Name)
 				continue
 			}
 			this.index = other.index

@@ -281,18 +281,8 @@ func yamlDocuments(text []byte) ([]parsedDocument, error) {
 			list = append(list, logs)
 			continue
 		}
-		end := len(text)
-		separators := []string{"\n---\n", "\n---\r\n", "\n" + string(logsStart)}
-		if bytes.HasPrefix(text, []byte("apiVersion: ")) {
-			separators = append(separators, "\napiVersion: ")
-		}
-		for _, separator := range separators {
-			if i := bytes.Index(text[:end], []byte(separator)); i >= 0 {
-				end = i + 1
-			}
-		}
-		part := text[:end]
-		text = bytes.TrimPrefix(text[end:], []byte("---\n"))
+		part, rest := yamlDocument(text)
+		text = rest
 		if len(bytes.TrimSpace(part)) == 0 {
 			continue
 		}
@@ -308,6 +298,30 @@ func yamlDocuments(text []byte) ([]parsedDocument, error) {
 		}
 	}
 	return list, nil
+}
+
+// yamlDocument cuts a text behind its first document.
+func yamlDocument(text []byte) (part, rest []byte) {
+	apiVersion := []byte("apiVersion: ")
+	first := bytes.HasPrefix(text, apiVersion)
+	for at := 0; at < len(text); {
+		end := bytes.IndexByte(text[at:], '\n') + 1
+		if end == 0 {
+			break
+		}
+		at += end
+		next := text[at:]
+		line := next[:min(len(next), len("---\r\n"))]
+		switch {
+		case bytes.HasPrefix(line, []byte("---\n")):
+			return text[:at], next[len("---\n"):]
+		case bytes.HasPrefix(line, []byte("---\r\n")):
+			return text[:at], next[len("---\r\n"):]
+		case bytes.HasPrefix(next, logsStart), first && bytes.HasPrefix(next, apiVersion):
+			return text[:at], next
+		}
+	}
+	return text, nil
 }
 
 // maxYAML bounds one YAML document: it takes some fifty times its size while it is read.

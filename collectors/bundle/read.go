@@ -81,6 +81,8 @@ type intake struct {
 	files     []*File
 	// singles are the files of one folder that were named one by one.
 	singles map[string]*looseFiles
+	// padding is how many empty lines were put before sections of files.
+	padding int
 	// used counts what was made use of.
 	used int
 }
