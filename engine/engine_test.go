@@ -323,6 +323,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		{"unknown group", string(rule("x", nodeRule+"\n#   needs: [linkz]", always).Data), `custom.needs names "linkz", which is no group of facts`},
 		{"scope", string(rule("x", "#   scope: pod\n#   severity: info", always).Data), `custom.scope "pod" is not one of node, cluster`},
 		{"package", "# METADATA\n# title: t\n# description: d\n# custom:\n#   id: x\npackage rules.x", "rule x.rego:6: its package is rules.x, and a rule's package begins with netcause.rules."},
+		{"neither METADATA nor package", "package mine\n\nfinding contains 1", "rule x.rego:1: its package is mine, and a rule's package begins with netcause.rules.: write `package netcause.rules.CATEGORY.ID`"},
 		{"duplicate id", string(sound.Data), `its id "sound" is that of sound.rego too`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

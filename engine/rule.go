@@ -97,7 +97,7 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 	name := strings.TrimPrefix(module.Package.Path.String(), "data.")
 	annotations := packageAnnotations(module)
 	if !strings.HasPrefix(name, rulesPackage) {
-		if annotations != nil && annotations.Custom["id"] != nil {
+		if annotations != nil && annotations.Custom["id"] != nil || hasFindings(module) {
 			return nil, &RuleError{file, module.Package.Location.Row, fmt.Sprintf("its package is %s, and a rule's package begins with %[2]s: write `package %[2]s%[3]s`", name, rulesPackage, packageOf(annotations))}
 		}
 		return nil, nil
@@ -210,9 +210,17 @@ func customProblem(custom map[string]any) string {
 
 // packageOf is the end of the package that a rule's METADATA makes right.
 func packageOf(annotations *ast.Annotations) string {
+	if annotations == nil {
+		return "CATEGORY.ID"
+	}
 	category, _ := annotations.Custom["category"].(string)
 	id, _ := annotations.Custom["id"].(string)
 	return strings.ReplaceAll(category+"."+id, "-", "_")
+}
+
+// hasFindings says whether a module defines what the engine asks of rules alone.
+func hasFindings(module *ast.Module) bool {
+	return slices.ContainsFunc(module.Rules, func(r *ast.Rule) bool { return r.Head.Ref()[0].Equal(ast.VarTerm("finding")) })
 }
 
 func packageAnnotations(module *ast.Module) *ast.Annotations {
