@@ -183,6 +183,9 @@ func flattenFactsInto(flat map[string]flatFact, path string, value any, source s
 		}
 	default:
 		text := fmt.Sprint(v)
+		if text == "" { // as good as not there
+			return
+		}
 		flat[path] = flatFact{text: text, source: source, address: looksLikeAddress(text)}
 	}
 }

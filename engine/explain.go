@@ -94,7 +94,9 @@ type expressionKey struct {
 	text   string
 }
 
-func expressionKeyOf(expr *ast.Expr) expressionKey { return expressionKey{expr.Location.Offset, expr.String()} }
+func expressionKeyOf(expr *ast.Expr) expressionKey {
+	return expressionKey{expr.Location.Offset, expr.String()}
+}
 
 // condition is one line of a body as it is written.
 type condition struct {
