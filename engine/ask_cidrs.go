@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -277,7 +276,32 @@ func (in *incident) missingCIDR(node *nodeView) noPodCIDR {
 	return m
 }
 
-var flagPattern = regexp.MustCompile(`--(cluster-cidr|node-cidr-mask-size|node-cidr-mask-size-ipv4|allocate-node-cidrs)=(\S+)`)
+// flagsOf are the flags of a Pod's programs: "--name=value", "--name value", or "--name" alone, which is true.
+func flagsOf(pod *facts.Pod) map[string]string {
+	flags := map[string]string{}
+	for _, c := range pod.Spec.Containers {
+		var words []string
+		for _, word := range slices.Concat(c.Command, c.Args) {
+			words = append(words, strings.Fields(word)...) // a shell's line is one word
+		}
+		for i, word := range words {
+			flag, ok := strings.CutPrefix(word, "--")
+			if !ok {
+				continue
+			}
+			name, value, ok := strings.Cut(flag, "=")
+			switch {
+			case ok:
+			case i+1 < len(words) && !strings.HasPrefix(words[i+1], "-"):
+				value = words[i+1]
+			default:
+				value = "true"
+			}
+			flags[name] = strings.Trim(value, `"'`)
+		}
+	}
+	return flags
+}
 
 // capacity reads kube-controller-manager's flags from its Pod. The defaults are a mask of 24, and of 64 for IPv6.
 func capacity(cluster *facts.Cluster, ranges []podRange) *cidrCapacity {
@@ -289,14 +313,7 @@ func capacity(cluster *facts.Cluster, ranges []podRange) *cidrCapacity {
 		if pod.Metadata.Namespace != "kube-system" || !strings.HasPrefix(pod.Metadata.Name, "kube-controller-manager") {
 			continue
 		}
-		flags := map[string]string{}
-		for _, c := range pod.Spec.Containers {
-			for _, word := range slices.Concat(c.Command, c.Args) {
-				for _, match := range flagPattern.FindAllStringSubmatch(word, -1) {
-					flags[match[1]] = strings.Trim(match[2], `"'`)
-				}
-			}
-		}
+		flags := flagsOf(pod)
 		first, _, _ := strings.Cut(flags["cluster-cidr"], ",")
 		prefix, err := netip.ParsePrefix(first)
 		if err != nil {

@@ -115,6 +115,10 @@ func TestPodCIDRMissing(t *testing.T) {
 	if answer := podCIDRsOf(t, cluster); answer.Missing[0].Free != "10.244.0.128/26" || answer.Capacity.Allocate {
 		t.Errorf("with room %+v", answer)
 	}
+	cluster.Pods.Value[0] = controllerManager("--allocate-node-cidrs", "--cluster-cidr", "10.244.0.0/16")
+	if answer := podCIDRsOf(t, cluster); answer.Missing[0].Free != "10.244.1.0/24" || !answer.Capacity.Allocate {
+		t.Errorf("flags of two words %+v, %+v", answer, answer.Capacity)
+	}
 	cluster.Pods.Value = cluster.Pods.Value[1:]
 	if answer := podCIDRsOf(t, cluster); answer.Capacity != nil || answer.Missing[0].Free != "" {
 		t.Errorf("without a controller manager %+v", answer)

@@ -17,7 +17,7 @@
 #   severity: critical
 #   needs: [cluster.services]
 #   needs_any: [[kubelet_config], [namespaces, cluster.pods]]
-#   optional: [addresses, cluster.nodes, processes]
+#   optional: [addresses, cluster.nodes, cluster.pods, processes]
 #   explains: [dns-failure]
 #   causes: []
 package netcause.rules.dns_failure.pod_resolv_conf_wrong
@@ -125,6 +125,12 @@ _bad contains address if {
 
 # An address among those of Services, which no Service has, is nobody's. Others may be of a server outside.
 _is_of_services(address) if {
+	some range in _service_ranges
+	net.cidr_contains(range, address)
+}
+
+_is_of_services(address) if {
+	count(_service_ranges) == 0
 	some right in _right
 	_network(address) == _network(right)
 }
@@ -133,9 +139,20 @@ _is_of_services(address) if startswith(address, "127.")
 
 _is_of_services("::1")
 
-_network(address) := array.slice(split(address, "."), 0, 2) if not contains(address, ":")
+# Without the API server's flag the smallest range that there is: 256 addresses.
+_network(address) := array.slice(split(address, "."), 0, 3) if not contains(address, ":")
 
-_network(address) := array.slice(split(address, ":"), 0, 3) if contains(address, ":")
+_network(address) := array.slice(split(address, ":"), 0, 4) if contains(address, ":")
+
+_service_ranges contains range if {
+	some pod in input.cluster.pods
+	startswith(pod.metadata.name, "kube-apiserver-")
+	some container in pod.spec.containers
+	some word in array.concat(object.get(container, "command", []), object.get(container, "args", []))
+	startswith(word, "--service-cluster-ip-range=")
+	some range in split(trim_prefix(word, "--service-cluster-ip-range="), ",")
+	contains(range, "/")
+}
 
 # One that is right beside it answers: a resolver asks the next after a while.
 _wrong := sort({address |

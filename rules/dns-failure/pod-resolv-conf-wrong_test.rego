@@ -100,6 +100,17 @@ test_found_without_cluster_dns if {
 	})
 }
 
+api_server := {
+	"metadata": {"name": "kube-apiserver-n1", "namespace": "kube-system"},
+	"spec": {"containers": [{"command": ["kube-apiserver", "--service-cluster-ip-range=10.96.0.0/12,fd00:96::/112"]}]},
+}
+
+test_found_within_the_service_network if {
+	far := incident({"kubelet_config": kubelet(["10.100.7.10"])})
+	found_only with input as object.union(far, {"cluster": {"pods": [api_server]}})
+	unexamined_only with input as far
+}
+
 test_ruled_out_right if {
 	ruled_out_only with input as incident({})
 	ruled_out_only with input as incident({"namespaces": [namespace(["10.96.0.10"])], "pods": [pod({})]})
