@@ -11,6 +11,14 @@ import (
 	"github.com/netcause/netcause/engine/facts"
 )
 
+const (
+	// maxSearched bounds the Services for which Pods with nearly their labels are searched: each is compared with all Pods
+	// of its namespace.
+	maxSearched = 100
+	// maxNear bounds the ways in which Pods are near that are looked at.
+	maxNear = 20
+)
+
 // emptyService is a Service that selects no Pod, and of which no workload wants any.
 type emptyService struct {
 	Service   serviceReference    `json:"service"`
@@ -35,11 +43,9 @@ type nearPods struct {
 	SelectedBy []string `json:"selected_by"`
 }
 
-func (w *serviceWorld) empty(service *facts.Service, workloads []workloadReference) emptyService {
-	e := emptyService{Service: referenceTo(service), Workloads: workloads, Near: []nearPods{}}
-	if len(workloads) > 0 {
-		return e
-	}
+// near are Pods that have nearly the labels that a Service selects, those that nothing else selects first.
+func (w *serviceWorld) near(service *facts.Service) []nearPods {
+	list := []nearPods{}
 	byPatch := map[string]int{}
 	for _, pod := range w.pods.byNamespace[service.Metadata.Namespace] {
 		near, ok := nearness(service, pod)
@@ -48,83 +54,112 @@ func (w *serviceWorld) empty(service *facts.Service, workloads []workloadReferen
 		}
 		i, seen := byPatch[near.Patch]
 		if !seen {
+			if len(list) == maxNear {
+				continue
+			}
 			near.SelectedBy = w.selectedBy(pod)
-			i = len(e.Near)
+			i = len(list)
 			byPatch[near.Patch] = i
-			e.Near = append(e.Near, near)
+			list = append(list, near)
 		}
-		n := &e.Near[i]
+		n := &list[i]
 		n.Count++
 		if len(n.Pods) < maxServicePods {
 			n.Pods = append(n.Pods, facts.PodReference{Namespace: pod.Metadata.Namespace, Name: pod.Metadata.Name})
 		}
 	}
 	rank := map[string]int{"spelling": 0, "label": 1, "port": 2}
-	slices.SortStableFunc(e.Near, func(a, b nearPods) int {
+	slices.SortStableFunc(list, func(a, b nearPods) int {
 		return cmp.Or(cmp.Compare(len(a.SelectedBy), len(b.SelectedBy)), cmp.Compare(rank[a.How], rank[b.How]), cmp.Compare(b.Count, a.Count))
 	})
-	e.Near = e.Near[:min(len(e.Near), maxServicePods)]
-	return e
+	return list[:min(len(list), maxServicePods)]
 }
 
 func (w *serviceWorld) selectedBy(pod *facts.Pod) []string {
 	names := []string{}
-	for _, service := range w.services[pod.Metadata.Namespace] {
-		if matches(service.Spec.Selector, pod.Metadata.Labels) {
-			names = append(names, service.Metadata.Name)
+	for key, value := range pod.Metadata.Labels {
+		for _, service := range w.byRarest[podLabel{pod.Metadata.Namespace, key, value}] {
+			if matches(service.Spec.Selector, pod.Metadata.Labels) {
+				names = append(names, service.Metadata.Name)
+			}
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
-// nearness says how a Pod's labels differ from what a Service selects, where the difference is small.
+// nearness says how a Pod's labels differ from what a Service selects, where the difference is small. Most Pods of a
+// namespace are far, so that is seen first.
 func nearness(service *facts.Service, pod *facts.Pod) (nearPods, bool) {
-	have := pod.Metadata.Labels
-	patch := map[string]any{} // null takes a key away
-	shown := map[string]string{}
+	have, selector := pod.Metadata.Labels, service.Spec.Selector
 	exact, alike, far, shared := 0, 0, 0, 0
-	for key, value := range service.Spec.Selector {
+	for key, value := range selector {
 		is, ok := have[key]
 		if ok {
 			shared++
+		}
+		switch {
+		case ok && is == value:
+			exact++
+		case ok && sameWord(value, is), hasValue(have, value) && keyOf(have, selector, value) != "":
+			alike++
+		default:
+			far++
+		}
+	}
+	how := ""
+	switch {
+	case far == 0 && alike > 0:
+		how = "spelling"
+	case far == 1 && exact > 0 && alike == 0 && declaresTargets(service, pod):
+		how = "label"
+	case shared == len(selector) && declaresTargets(service, pod):
+		how = "port"
+	default:
+		return nearPods{}, false
+	}
+	return difference(service, pod, how)
+}
+
+func hasValue(labels map[string]string, value string) bool {
+	for _, is := range labels {
+		if is == value {
+			return true
+		}
+	}
+	return false
+}
+
+// difference is what a Service would have to select instead.
+func difference(service *facts.Service, pod *facts.Pod, how string) (nearPods, bool) {
+	have := pod.Metadata.Labels
+	patch := map[string]any{} // null takes a key away
+	shown := map[string]string{}
+	for key, value := range service.Spec.Selector {
+		is, ok := have[key]
+		if ok {
 			shown[key] = is
 		}
 		switch other := keyOf(have, service.Spec.Selector, value); {
 		case ok && is == value:
-			exact++
 		case ok && sameWord(value, is):
-			alike++
 			patch[key] = is
 		case other != "":
-			alike++
 			patch[key], patch[other] = nil, value
 			shown[other] = value
 		case ok:
-			far++
 			patch[key] = is
 		default:
-			far++
 			patch[key] = nil
 		}
 	}
-	n := nearPods{Pods: []facts.PodReference{}, Source: pod.Source, Labels: labelsText(shown), SelectedBy: []string{}}
-	listens := declaresTargets(service, pod)
-	switch {
-	case far == 0 && alike > 0:
-		n.How = "spelling"
-	case far == 1 && exact > 0 && alike == 0 && listens:
-		n.How = "label"
-	case shared == len(service.Spec.Selector) && listens:
-		n.How = "port"
-	default:
-		return n, false
-	}
 	text, err := json.Marshal(map[string]any{"spec": map[string]any{"selector": patch}})
 	if err != nil {
-		return n, false
+		return nearPods{}, false
 	}
-	n.Patch = string(text)
-	return n, true
+	return nearPods{
+		Pods: []facts.PodReference{}, Source: pod.Source, Labels: labelsText(shown), Patch: string(text), How: how, SelectedBy: []string{},
+	}, true
 }
 
 // keyOf is a label that has the value under another key, one that the selector does not use.
@@ -143,6 +178,9 @@ func keyOf(labels, selector map[string]string, value string) string {
 // sameWord says whether b is probably a misspelt a: but for case, or one or two letters. Names that differ in digits
 // alone (web-1, web-2) are names of different things.
 func sameWord(a, b string) bool {
+	if len(a)-len(b) > 2 || len(b)-len(a) > 2 {
+		return false
+	}
 	if strings.EqualFold(a, b) {
 		return true
 	}
@@ -167,6 +205,9 @@ func distance(a, b string, limit int) int {
 	if d := len(a) - len(b); d > limit || -d > limit {
 		return limit + 1
 	}
+	if letterDifference(a, b) > 2*limit {
+		return limit + 1
+	}
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
 		rows[i] = make([]int, len(b)+1)
@@ -188,6 +229,25 @@ func distance(a, b string, limit int) int {
 		}
 	}
 	return min(rows[len(a)][len(b)], limit+1)
+}
+
+// letterDifference is how many letters one word has and the other has not: a change makes it two more at the most.
+func letterDifference(a, b string) int {
+	var counts [256]int8
+	for i := range min(len(a), 64) {
+		counts[a[i]]++
+	}
+	for i := range min(len(b), 64) {
+		counts[b[i]]--
+	}
+	n := 0
+	for _, c := range counts {
+		n += max(int(c), -int(c))
+	}
+	if len(a) > 64 || len(b) > 64 {
+		return 0 // not known
+	}
+	return n
 }
 
 // declaresTargets says whether a Pod's containers declare every port that a Service sends to.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -101,17 +102,30 @@ func hasEnded(pod *facts.Pod) bool {
 	return pod.Status.Phase == "Succeeded" || pod.Status.Phase == "Failed"
 }
 
+// rarest is the label of a Service's selector that the fewest Pods have.
+func (x *podIndex) rarest(service *facts.Service) podLabel {
+	var rarest podLabel
+	fewest := -1
+	for key, value := range service.Spec.Selector {
+		at := podLabel{service.Metadata.Namespace, key, value}
+		if n := len(x.byLabel[at]); fewest < 0 || n < fewest {
+			rarest, fewest = at, n
+		}
+	}
+	return rarest
+}
+
 // selected are the Pods that a selector matches.
 func (x *podIndex) selected(namespace string, selector map[string]string) []*facts.Pod {
-	var rarest []*facts.Pod
+	var fewest []*facts.Pod
 	first := true
 	for key, value := range selector {
-		if pods := x.byLabel[podLabel{namespace, key, value}]; first || len(pods) < len(rarest) {
-			rarest, first = pods, false
+		if pods := x.byLabel[podLabel{namespace, key, value}]; first || len(pods) < len(fewest) {
+			fewest, first = pods, false
 		}
 	}
 	var list []*facts.Pod
-	for _, pod := range rarest {
+	for _, pod := range fewest {
 		if matches(selector, pod.Metadata.Labels) {
 			list = append(list, pod)
 		}
@@ -199,13 +213,17 @@ type probeSchedule struct {
 
 // askServicePods finds the Services without a ready Pod.
 func askServicePods(in *incident, _ []any) (any, error) {
-	answer := servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: []string{}, DNS: []dnsService{}}
-	cluster := in.snapshot.Cluster
-	if cluster == nil || cluster.Services.Status != facts.Read {
-		return answer, nil
+	if cluster := in.snapshot.Cluster; cluster == nil || cluster.Services.Status != facts.Read {
+		return servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: []string{}, DNS: []dnsService{}}, nil
 	}
-	w := in.serviceWorld()
-	answer.Unread = w.unread
+	return in.serviceWorld().servicePods(), nil
+}
+
+// comparePods is the answer, which several rules ask for.
+func (w *serviceWorld) comparePods() servicePodsAnswer {
+	answer := servicePodsAnswer{Empty: []emptyService{}, NotReady: []notReadyGroup{}, Unread: w.unread, DNS: []dnsService{}}
+	cluster := w.cluster
+	searched := 0
 	groups := map[string]*notReadyGroup{}
 	var order []string
 	for i := range cluster.Services.Value {
@@ -225,7 +243,12 @@ func askServicePods(in *incident, _ []any) (any, error) {
 		workloads := w.workloadsOf(service)
 		if len(pods) == 0 && !slices.ContainsFunc(workloads, func(l workloadReference) bool { return l.Replicas > 0 }) {
 			answer.EmptyCount++
-			answer.Empty = append(answer.Empty, w.empty(service, workloads))
+			empty := emptyService{Service: referenceTo(service), Workloads: workloads, Near: []nearPods{}}
+			if len(workloads) == 0 && searched < maxSearched {
+				searched++
+				empty.Near = w.near(service)
+			}
+			answer.Empty = append(answer.Empty, empty)
 			continue
 		}
 		key := podsKey(service, pods)
@@ -249,7 +272,7 @@ func askServicePods(in *incident, _ []any) (any, error) {
 	})
 	answer.NotReady = answer.NotReady[:min(len(answer.NotReady), maxUnserved)]
 	answer.Empty = answer.Empty[:min(len(answer.Empty), maxUnserved)]
-	return answer, nil
+	return answer
 }
 
 // dns are the ready endpoints of a DNS Service, at most five.
@@ -310,16 +333,20 @@ func podsKey(service *facts.Service, pods []*facts.Pod) string {
 
 // serviceWorld is what Services are judged by.
 type serviceWorld struct {
-	in       *incident
-	cluster  *facts.Cluster
-	pods     *podIndex
-	sockets  *podSockets
-	services map[string][]*facts.Service              // that select Pods, by namespace
-	ready    map[serviceName]bool                     // has a ready endpoint
-	events   map[facts.ObjectReference][]*facts.Event // of Pods
-	failures []*facts.Event                           // to make Pods
-	now      time.Time
-	unread   []string
+	in      *incident
+	cluster *facts.Cluster
+	pods    *podIndex
+	sockets *podSockets
+	// byRarest are the Services that select Pods, by the label of their selector that the fewest Pods have.
+	byRarest map[podLabel][]*facts.Service
+	// servicePods compares all Services with all Pods, once.
+	servicePods func() servicePodsAnswer
+	ready       map[serviceName]bool // has a ready endpoint
+	workloads   map[podLabel][]*workload
+	events      map[facts.ObjectReference][]*facts.Event // of Pods
+	failures    []*facts.Event                           // to make Pods
+	now         time.Time
+	unread      []string
 }
 
 type serviceName struct{ namespace, name string }
@@ -327,13 +354,16 @@ type serviceName struct{ namespace, name string }
 func newServiceWorld(in *incident) *serviceWorld {
 	cluster := in.snapshot.Cluster
 	w := &serviceWorld{
-		in: in, cluster: cluster, pods: newPodIndex(cluster.Pods.Value), services: map[string][]*facts.Service{},
+		in: in, cluster: cluster, pods: newPodIndex(cluster.Pods.Value), byRarest: map[podLabel][]*facts.Service{},
 		ready: map[serviceName]bool{}, events: map[facts.ObjectReference][]*facts.Event{}, now: clusterTime(in.snapshot), unread: []string{},
 	}
 	w.sockets = newPodSockets(in)
+	w.indexWorkloads()
+	w.servicePods = sync.OnceValue(w.comparePods)
 	for i := range cluster.Services.Value {
 		if service := &cluster.Services.Value[i]; selectsPods(service) {
-			w.services[service.Metadata.Namespace] = append(w.services[service.Metadata.Namespace], service)
+			at := w.pods.rarest(service)
+			w.byRarest[at] = append(w.byRarest[at], service)
 		}
 	}
 	for i := range cluster.EndpointSlices.Value {
@@ -383,12 +413,41 @@ type workloadReference struct {
 	Source  facts.Source `json:"source"`
 }
 
+// workload is a workload with the labels of its Pods.
+type workload struct {
+	workloadReference
+	labels map[string]string
+}
+
 // workloadsOf are those whose Pods a Service selects.
 func (w *serviceWorld) workloadsOf(service *facts.Service) []workloadReference {
 	list := []workloadReference{}
+	var rarest []*workload
+	first := true
+	for key, value := range service.Spec.Selector {
+		if found := w.workloads[podLabel{service.Metadata.Namespace, key, value}]; first || len(found) < len(rarest) {
+			rarest, first = found, false
+		}
+	}
+	for _, l := range rarest {
+		if matches(service.Spec.Selector, l.labels) {
+			list = append(list, l.workloadReference)
+		}
+	}
+	return list
+}
+
+// indexWorkloads finds workloads by the labels of their Pods.
+func (w *serviceWorld) indexWorkloads() {
+	w.workloads = map[podLabel][]*workload{}
 	add := func(kind string, source facts.Source, meta facts.ObjectMeta, template facts.PodTemplate, replicas int32) {
-		if meta.Namespace == service.Metadata.Namespace && matches(service.Spec.Selector, template.Metadata.Labels) {
-			list = append(list, workloadReference{kind, meta.Namespace, meta.Name, replicas, w.secondsSince(parseTime(meta.CreationTimestamp)), source})
+		l := &workload{
+			workloadReference{kind, meta.Namespace, meta.Name, replicas, w.secondsSince(parseTime(meta.CreationTimestamp)), source},
+			template.Metadata.Labels,
+		}
+		for key, value := range l.labels {
+			at := podLabel{meta.Namespace, key, value}
+			w.workloads[at] = append(w.workloads[at], l)
 		}
 	}
 	for i := range w.cluster.Deployments.Value {
@@ -403,7 +462,6 @@ func (w *serviceWorld) workloadsOf(service *facts.Service) []workloadReference {
 		d := &w.cluster.DaemonSets.Value[i]
 		add("DaemonSet", d.Source, d.Metadata, d.Spec.Template, d.Status.DesiredNumberScheduled)
 	}
-	return list
 }
 
 func wanted(replicas *int32) int32 {

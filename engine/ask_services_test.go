@@ -150,7 +150,7 @@ func TestServicePodsWhoIsEmpty(t *testing.T) {
 		t.Errorf("answer %+v", answer)
 	}
 	typo := answer.Empty[0]
-	if typo.Service.Name != "typo" || typo.Near[0].Count != 2 || fmt.Sprint(typo.Near[0].SelectedBy) != "[web other]" {
+	if typo.Service.Name != "typo" || typo.Near[0].Count != 2 || fmt.Sprint(typo.Near[0].SelectedBy) != "[other web]" {
 		t.Errorf("typo %+v", typo)
 	}
 	off := answer.Empty[1]

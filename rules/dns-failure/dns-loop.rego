@@ -17,7 +17,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [cluster.pods, cluster.services]
-#   optional: [cluster.configmaps, kubelet_config, namespaces, resolv_conf]
+#   optional: [cluster.configmaps, cluster.nodes, kubelet_config, namespaces, resolv_conf]
 #   explains: [dns-failure]
 #   causes: [dns-service-without-endpoints]
 package netcause.rules.dns_failure.dns_loop
@@ -249,6 +249,16 @@ _sends := "sends" if count(_looping) == 1
 _sends := "send" if count(_looping) > 1
 
 _nodes contains way.pod.spec.nodeName if some way in _looping
+
+# A DNS Pod that is made anew may be placed on any node.
+_nodes contains node.name if {
+	count(_looping) > 0
+	some node in input.nodes
+	node.object
+	node.resolv_conf.file == _copied_file(node)
+	some nameserver in node.resolv_conf.nameservers
+	_is_loopback(nameserver.address)
+}
 
 # systemd-resolved keeps the servers that it asks itself in a file beside that of its stub.
 _node_steps(name) := [

@@ -80,6 +80,13 @@ test_found_stub_of_the_node if {
 	found_only with input as incident([node(stub, "")], to_file)
 }
 
+test_found_a_new_pod_may_be_on_another_node if {
+	second := object.union(node(stub, ""), {"name": "n2", "object": {"metadata": {"name": "n2"}}})
+	third := object.union(node(conf("/etc/resolv.conf", ["192.0.2.53"]), ""), {"name": "n3", "object": {"metadata": {"name": "n3"}}})
+	some f in rule.finding with input as incident([node(stub, ""), second, third], to_file)
+	{step.node | some step in f.fix.steps; step.node} == {"n1", "n2"}
+}
+
 test_found_in_the_pod if {
 	found_only with input as incident([own(["127.0.0.1"])], to_file)
 }
