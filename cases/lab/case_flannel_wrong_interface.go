@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // flannelWrongInterface gives every node what Vagrant gives machines: a first card to the hypervisor's NAT, with the same
@@ -38,7 +39,8 @@ func flannelWrongInterface() Case {
 					return err
 				}
 			}
-			return nil
+			// What was tried while there was no way is remembered for up to a minute: names resolve last.
+			return l.await(ctx, "names, after the way is back", time.Minute, l.Healthy)
 		},
 		After: func(ctx context.Context, l *Lab) error {
 			if _, err := l.Kubectl(ctx, "-n", "kube-flannel", "patch", "daemonset", "kube-flannel-ds", "--type", "json", "-p",

@@ -25,6 +25,7 @@ package netcause.rules.cni.cni_config_missing
 import data.netcause.lib.cni
 import data.netcause.lib.kube_proxy
 import data.netcause.lib.kubernetes
+import data.netcause.lib.pod as pod_status
 import data.netcause.lib.text
 
 finding contains f if {
@@ -169,7 +170,7 @@ _daemonsets := [daemonset | some daemonset in input.cluster.daemonsets; cni.is_a
 
 default _agent_text := ""
 
-_agent_text := sprintf(", and its network plugin does not run there (%s)", [kube_proxy.state(_not_working[0])]) if {
+_agent_text := sprintf(", and its network plugin does not run there (%s)", [pod_status.state(_not_working[0])]) if {
 	count(_not_working) > 0
 } else := ", though its network plugin runs there" if {
 	count(_agents) > 0

@@ -19,7 +19,7 @@
 #   needs_any: [[iptables_nft, iptables_legacy], [nftables, iptables_legacy], [iptables_nft], [iptables_legacy], [nftables]]
 #   optional: [cluster.nodes, processes]
 #   explains: [service-unreachable, network-unreachable]
-#   causes: []
+#   causes: [service-rules-stale]
 package netcause.rules.cni.iptables_backends_mixed
 
 import data.netcause.lib.kubernetes

@@ -18,7 +18,7 @@
 #   needs: [cluster.nodes]
 #   optional: [cluster.configmaps, cluster.daemonsets]
 #   explains: [pod-not-networked]
-#   causes: []
+#   causes: [cni-config-missing]
 package netcause.rules.cni.pod_cidr_missing
 
 import data.netcause.lib.pod_cidr
