@@ -16,5 +16,6 @@ func nodeCases() []Case {
 		iptablesBackendsMixed(),
 		flannelWrongInterface(),
 		cniConfigMissing(),
+		trapForwardPolicyDrop(),
 	}
 }
