@@ -16,7 +16,7 @@ type Sender struct {
 	Dev string
 }
 
-// PodSender is where a Pod's packets begin: its namespace, or where that was not read, the device of its node that the
+// PodSender is where a Pod's packets begin: its namespace, or where its devices were not read, the device of its node that the
 // Pod's address is routed to. Src is then the Pod's address, which the packet must have; else it is invalid, and the
 // namespace chooses. ok is false where neither is among the facts.
 func (m *Model) PodSender(namespace, name string) (from Sender, src netip.Addr, ok bool) {
@@ -25,9 +25,19 @@ func (m *Model) PodSender(namespace, name string) (from Sender, src netip.Addr, 
 
 // PodSenderLike is PodSender for a packet of the family of dst.
 func (m *Model) PodSenderLike(namespace, name string, dst netip.Addr) (from Sender, src netip.Addr, ok bool) {
-	if ns := m.PodNamespace(namespace, name); ns != nil {
+	ns := m.PodNamespace(namespace, name)
+	if ns != nil && ns.facts.Links.Status == facts.Read {
 		return Sender{Node: ns.Node, Namespace: ns.ID}, netip.Addr{}, true
 	}
+	// Without its devices no packet is followed out of a namespace.
+	if from, src, ok = m.podOnNode(namespace, name, dst); ok || ns == nil {
+		return from, src, ok
+	}
+	return Sender{Node: ns.Node, Namespace: ns.ID}, netip.Addr{}, true
+}
+
+// podOnNode is where a Pod's packets come into its node's own namespace.
+func (m *Model) podOnNode(namespace, name string, dst netip.Addr) (from Sender, src netip.Addr, ok bool) {
 	if m.snapshot.Cluster == nil {
 		return Sender{}, netip.Addr{}, false
 	}

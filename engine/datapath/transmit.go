@@ -156,6 +156,9 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 		s.last().Text += ", node " + name + ": facts of node " + name + " would take it further"
 	} else {
 		s.last().Text += ": nobody among the facts"
+		if pod := w.model.pods[s.pkt.Dst]; pod != nil && w.answer == nil {
+			s.last().Text += fmt.Sprintf(" (%s is Pod %s/%s on node %s)", s.pkt.Dst, pod.Metadata.Namespace, pod.Metadata.Name, pod.Spec.NodeName)
+		}
 	}
 	if pod, ok := w.model.pods[nexthop]; ok && pod.Spec.NodeName == ns.Node {
 		s.last().Missing = &Missing{Node: ns.Node, Namespace: pod.Metadata.Namespace + "/" + pod.Metadata.Name, Collect: "netcause collect on " + ns.Node}

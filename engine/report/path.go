@@ -22,12 +22,12 @@ func (t *text) path() {
 	if a.Resolved != "" {
 		t.hang("  ", fmt.Sprintf("to %s of %s", end(a.Packet.Dst, a.Packet.Dport), a.Resolved))
 	}
-	t.hops(a.Hops, a.EndsAt)
+	t.hops(a.Packet, a.Hops, a.EndsAt)
 	if a.OnReply {
 		for _, reply := range a.Reply {
 			if cmp.Or(reply.Expected, reply.Verdict) == cmp.Or(a.Expected, a.Verdict) {
 				t.line("  ", "the answer")
-				t.hops(reply.Hops, a.EndsAt)
+				t.hops(datapath.Packet{}, reply.Hops, a.EndsAt)
 				break
 			}
 		}
@@ -36,17 +36,21 @@ func (t *text) path() {
 }
 
 // hops are those that matter: where the packet changes, where it is routed from one device to another, where something is
-// not certain, and the end, which is told apart.
-func (t *text) hops(steps []datapath.Step, last *datapath.Step) {
-	at, shown := "", ""
+// not certain, and the end, which is told apart. Sent is the packet before the first of them, without a source where the
+// sender's kernel chooses it.
+func (t *text) hops(sent datapath.Packet, steps []datapath.Step, last *datapath.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	if !sent.Src.IsValid() {
+		sent = steps[0].Packet
+	}
+	at, shown := placeOf(steps[0]), packetText(sent)
+	t.hang("  ", at+": "+shown)
 	for i := range steps {
 		s := &steps[i]
 		now := packetText(s.Packet)
-		changed := now != shown && shown != ""
-		if shown == "" {
-			t.hang("  ", fmt.Sprintf("%s: %s", placeOf(*s), now))
-			at = placeOf(*s)
-		}
+		changed := now != shown
 		shown = now
 		if !changed && !matters(s) || last != nil && i == len(steps)-1 && s.Text == last.Text && s.Verdict != datapath.Delivered {
 			continue
