@@ -49,24 +49,31 @@ func TestPath(t *testing.T) {
 			[]string{"no rule has an effect", "No rule"},
 		},
 		"nothing explains it": {
-			question.Answer{From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Dropped, Hops: []datapath.Step{sent, denied}, EndsAt: &denied}, []engine.Finding{other},
-			[]string{"No rule explains this hop: the hop itself is the answer.", "FOUND ELSEWHERE"}, []string{"ROOT CAUSE"},
+			question.Answer{From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Dropped, Hops: []datapath.Step{sent, denied}, EndsAt: &denied},
+			[]engine.Finding{other},
+			[]string{"No rule explains this hop: the hop itself is the answer.", "FOUND ELSEWHERE"},
+			[]string{"ROOT CAUSE"},
 		},
 		"the answer is lost": {
 			question.Answer{
 				From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Dropped, Hops: []datapath.Step{sent}, EndsAt: &filtered, OnReply: true,
 				Reply: []question.Way{{Verdict: datapath.Delivered}, {Verdict: datapath.Dropped, Hops: []datapath.Step{filtered}}},
-			}, nil,
-			[]string{"  the answer\n  n2: 10.2.0.5:8080 > 10.1.0.5:50000\n", "  The answer ends on n2, forward: DROPPED: FORWARD: -j DROP [iptables-save, line 7]\n", "No rule finds a fault."}, nil,
+			},
+			nil,
+			[]string{"  the answer\n  n2: 10.2.0.5:8080 > 10.1.0.5:50000\n", "  The answer ends on n2, forward: DROPPED: FORWARD: -j DROP [iptables-save, line 7]\n", "No rule finds a fault."},
+			nil,
 		},
 		"as the objects say": {
-			question.Answer{From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Unknown, Expected: datapath.Delivered, Hops: []datapath.Step{sent, assumed}, EndsAt: &assumed}, nil,
+			question.Answer{From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Unknown, Expected: datapath.Delivered, Hops: []datapath.Step{sent, assumed}, EndsAt: &assumed},
+			nil,
 			[]string{"UNKNOWN, expected delivered: rules that were not read are", "It is not certain what happens on n1, prerouting: by the cluster's objects", "    to know more: netcause collect on n1\n"},
 			[]string{"the hop itself is the answer"},
 		},
 		"it arrives": {
-			question.Answer{From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Delivered, Hops: []datapath.Step{sent}, EndsAt: &sent}, nil,
-			[]string{"DELIVERED", "By the facts it arrives, and so does its answer"}, []string{"No rule"},
+			question.Answer{From: "pod/a/x", To: "web:80", Packet: there, Verdict: datapath.Delivered, Hops: []datapath.Step{sent}, EndsAt: &sent},
+			nil,
+			[]string{"DELIVERED", "By the facts it arrives, and so does its answer"},
+			[]string{"No rule"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
