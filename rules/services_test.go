@@ -321,14 +321,16 @@ func TestServiceIncidents(t *testing.T) {
 					node.IPTablesNFT = listing(text)
 				}
 			},
-			[]string{"dns-loop Pod kube-system/coredns-1"}, "sends names to 127.0.0.53, which comes back to it", "/run/systemd/resolve/resolv.conf",
+			[]string{"dns-loop Pod kube-system/coredns-1"},
+			"sends names to 127.0.0.53, which comes back to it", "/run/systemd/resolve/resolv.conf",
 		},
 		{
 			"kubelet of a node gives Pods an address that nobody has", func(s *facts.Snapshot) {
 				s.Nodes[0].KubeletConfig.Value.ClusterDNS = []string{"10.96.0.11"}
 				s.Nodes[0].Namespaces[0].ResolvConf = resolvConf("10.96.0.11")
 			},
-			[]string{"pod-resolv-conf-wrong Node n1"}, "Pod shop/web-1 of n1 asks 10.96.0.11", "sed -i",
+			[]string{"pod-resolv-conf-wrong Node n1"},
+			"Pod shop/web-1 of n1 asks 10.96.0.11", "sed -i",
 		},
 		{
 			"kube-proxy of a node died, and the Pods moved", func(s *facts.Snapshot) {
