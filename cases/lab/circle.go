@@ -36,6 +36,7 @@ func (r *row) fail(format string, args ...any) {
 const (
 	symptomWithin = 20 * time.Second
 	healWithin    = 40 * time.Second
+	foundWithin   = 10 * time.Second
 )
 
 // traffic is the case's, or the lab's own.
@@ -179,12 +180,16 @@ func (l *Lab) heal(ctx context.Context, c Case, r *row) {
 		return
 	}
 	if len(c.Roots) > 0 {
-		d, err := l.diagnoseAll(ctx, nil)
-		if err != nil {
-			r.fail("%v", err)
-		} else if len(d.Findings) > 0 {
+		// What was made anew is there a moment after traffic passes: a Pod that is leaving, a rollout's last one.
+		var d diagnosis
+		if err := l.await(ctx, "a diagnosis without findings", foundWithin, func(ctx context.Context) (err error) {
+			if d, err = l.diagnoseAll(ctx, nil); err == nil && len(d.Findings) > 0 {
+				err = errors.New("still found: " + names(d.Findings))
+			}
+			return err
+		}); err != nil {
 			r.healed = "no"
-			r.fail("still found: %s", names(d.Findings))
+			r.fail("%v", err)
 			for _, f := range d.Findings {
 				l.say("    still    %s: %s", f, f.Message)
 			}

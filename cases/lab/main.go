@@ -310,11 +310,15 @@ func both(a, b Case) Case {
 			return nil
 		}
 	}
+	alternative := a.Alternative
+	if alternative == nil {
+		alternative = b.Alternative
+	}
 	return Case{
 		ID: a.ID + " and " + b.ID, About: a.About + "; " + b.About, Cluster: a.Cluster,
 		Needs: slices.Concat(a.Needs, b.Needs), Symptoms: slices.Concat(a.Symptoms, b.Symptoms), Roots: slices.Concat(a.Roots, b.Roots),
 		Prepare: sequence(a.Prepare, b.Prepare), Inject: sequence(a.Inject, b.Inject), Settled: sequence(a.Settled, b.Settled),
-		Repair: sequence(a.Repair, b.Repair), After: sequence(a.After, b.After), ByHand: slices.Concat(a.ByHand, b.ByHand),
+		Repair: sequence(a.Repair, b.Repair), After: sequence(a.After, b.After), ByHand: slices.Concat(a.ByHand, b.ByHand), Alternative: alternative,
 		Traffic: sequence(a.traffic, b.traffic),
 	}
 }
@@ -512,7 +516,8 @@ func (r *runner) runAll(ctx context.Context, o *options, v Variant, cases []Case
 }
 
 func (r *runner) recordTo(o *options, c Case) string {
-	if !r.record || c.Cluster != (Variant{}) || c.double {
+	asked := len(r.ids) == 0 || slices.Contains(r.ids, c.ID)
+	if !r.record || !asked || c.Cluster != (Variant{}) || c.double {
 		return ""
 	}
 	return filepath.Join("..", c.ID, "snapshot")
@@ -538,7 +543,7 @@ func choosePair(cases []Case, seed uint64) (Case, bool) {
 	return c, true
 }
 
-func canMeet(c Case) bool { return len(c.Roots) > 0 && !c.Alone }
+func canMeet(c Case) bool { return len(c.Roots) > 0 && !c.Alone && c.Alternative == nil }
 
 func overlap(a, b Case) bool {
 	for _, r := range a.Roots {
