@@ -17,7 +17,7 @@ func (l *Library) check() (*ast.Compiler, error) {
 			return nil, err
 		}
 	}
-	compiler, err := newCompiler()
+	compiler, err := newCompiler(l.capabilities)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (l *Library) check() (*ast.Compiler, error) {
 }
 
 // newCompiler is a compiler that knows the schemas and what rules may use.
-func newCompiler() (*ast.Compiler, error) {
+func newCompiler(capabilities *ast.Capabilities) (*ast.Compiler, error) {
 	in, err := inputs()
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func newCompiler() (*ast.Compiler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).
+	return ast.NewCompiler().WithCapabilities(capabilities).WithStrict(true).
 		WithSchemas(schemas).WithUseTypeCheckAnnotations(true), nil
 }
 

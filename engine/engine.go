@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +61,9 @@ func (l *Library) Compile(ctx context.Context, options ...Option) (*Engine, erro
 		return nil, err
 	}
 	e.compiler = compiler
+	functions := functionOptions()
 	for _, rule := range l.Rules() {
-		query, err := rego.New(append(functionOptions(),
+		query, err := rego.New(append(slices.Clone(functions),
 			rego.Compiler(compiler),
 			rego.Query(outcomeQuery(rule.Package)),
 			rego.StrictBuiltinErrors(true),

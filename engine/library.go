@@ -23,11 +23,13 @@ type Library struct {
 	// overridden, disabled and changed are ids of built-in rules that custom ones stand in for, of rules that are left out,
 	// and of rules whose severity was set.
 	overridden, disabled, changed []string
+	// capabilities are what rules may use.
+	capabilities *ast.Capabilities
 }
 
 // Load reads the built-in rules.
 func Load(builtin fs.FS) (*Library, error) {
-	l := &Library{modules: map[string]*ast.Module{}, seen: map[string]*Rule{}, custom: map[string]bool{}}
+	l := &Library{modules: map[string]*ast.Module{}, seen: map[string]*Rule{}, custom: map[string]bool{}, capabilities: capabilities()}
 	return l, l.add(builtin, "", false)
 }
 
@@ -130,7 +132,7 @@ func (l *Library) addFile(folder fs.FS, name, file string, custom bool) error {
 	module, err := ast.ParseModuleWithOpts(file, string(text), ast.ParserOptions{
 		ProcessAnnotation: true,
 		RegoVersion:       ast.RegoV1,
-		Capabilities:      capabilities(),
+		Capabilities:      l.capabilities,
 	})
 	if err != nil {
 		return ruleError(file, err)

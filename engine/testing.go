@@ -117,7 +117,7 @@ func TestCapabilities() *ast.Capabilities {
 }
 
 // Compiler is one that compiles [Library.Modules] as [Library.Compile] does.
-func (l *Library) Compiler() (*ast.Compiler, error) { return newCompiler() }
+func (l *Library) Compiler() (*ast.Compiler, error) { return newCompiler(l.capabilities) }
 
 // Modules are the parsed modules of all rules and helpers, by file.
 func (l *Library) Modules() map[string]*ast.Module {
