@@ -88,7 +88,7 @@ func TestAskedForIsRunnable(t *testing.T) {
 	}
 	lines := 0
 	for line := range strings.Lines(asked) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "for ") {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "for ") || strings.HasPrefix(line, "kubectl ") {
 			lines++
 			if out, err := exec.Command("sh", "-n", "-c", line).CombinedOutput(); err != nil {
 				t.Errorf("%s: %v: %s", line, err, out)

@@ -124,17 +124,14 @@ func (v *verdict) print(stdout io.Writer, d *engine.Diagnosis, library *engine.L
 	if v.output == "json" {
 		return report.JSON(stdout, d)
 	}
-	options := report.TextOptions{Width: maxWidth, RuledOut: v.ruledOut, Elapsed: elapsed, Rules: library.Rules()}
+	options := report.TextOptions{Width: maxWidth, RuledOut: v.ruledOut, Elapsed: elapsed, Rules: library.Rules(), Ask: v.ask}
 	if file, ok := stdout.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		options.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 			options.Width = min(width, maxWidth)
 		}
 	}
-	if err := report.Text(stdout, d, options); err != nil || !v.ask {
-		return err
-	}
-	return report.Ask(stdout, d, options)
+	return report.Text(stdout, d, options)
 }
 
 // status is the exit status of a diagnosis. A packet that does not arrive is a fault, whether or not a rule explains it;

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -40,12 +38,11 @@ var asked = []struct {
 	{"head -v -n 1000 /etc/cni/net.d/*", []string{"cni"}},
 	{"cat /run/flannel/subnet.env", []string{"flannel_subnet_env"}},
 	{"cat /var/lib/kubelet/config.yaml", []string{"kubelet_config"}},
-	{
-		"head -v -n 1000 /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-* /etc/netplan/*.yaml " +
-			"/etc/NetworkManager/system-connections/* /etc/systemd/network/*.network /etc/network/interfaces",
-		[]string{"config_files"},
-	},
+	{configFiles, []string{"config_files"}},
 }
+
+const configFiles = "head -v -n 1000 /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-* /etc/netplan/*.yaml " +
+	"/etc/NetworkManager/system-connections/* /etc/systemd/network/*.network /etc/network/interfaces"
 
 // wantedGroups are the groups that are missing on a node: the key is empty for the cluster's.
 func wantedGroups(d *engine.Diagnosis) (nodes map[string]map[string]bool, cluster []string) {
@@ -72,14 +69,26 @@ func wantedGroups(d *engine.Diagnosis) (nodes map[string]map[string]bool, cluste
 	return nodes, cluster
 }
 
-// Ask writes the shortest commands whose outputs would settle what was not examined, for somebody who has only a shell on
-// each node, and kubectl: one line for each kind of node. It writes nothing where nothing is open.
-func Ask(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
-	if d == nil {
-		return errors.New("write what to ask for: there is no diagnosis")
+// isAsked says whether ask asks for a group.
+func isAsked(group string) bool {
+	if ofCluster(group) {
+		return true
 	}
-	t := newText(d, o)
-	nodes, cluster := wantedGroups(d)
+	for _, a := range asked {
+		if slices.Contains(a.groups, group) {
+			return true
+		}
+	}
+	return false
+}
+
+// masked takes the values of what looks secret out of configuration files, before they leave the node.
+const masked = ` | sed -E 's/((psk|password|passwd|secret|private-key|wep-key[0-9]*)["[:space:]]*[=:]).*/\1 .../I'`
+
+// ask writes the shortest commands whose outputs would settle what was not examined, for somebody who has only a shell on
+// each node, and kubectl: one line for each kind of node. It writes nothing where nothing is open.
+func (t *text) ask() {
+	nodes, cluster := wantedGroups(t.d)
 	byCommands := map[string][]string{} // nodes
 	var order []string
 	for _, node := range slices.Sorted(maps.Keys(nodes)) {
@@ -101,7 +110,7 @@ func Ask(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
 		}
 	}
 	if len(order) == 0 && len(cluster) == 0 {
-		return nil
+		return
 	}
 	t.blank()
 	t.heading("TO SETTLE THE REST", "(give analyze the files that these write, beside what it has)")
@@ -111,7 +120,11 @@ func Ask(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
 			where = "on " + enumerate(byCommands[key], 8)
 		}
 		t.hang("  ", where+", as root:")
-		t.command(6, fmt.Sprintf(`for c in %s; do echo "[root@$(hostname) ~]# $c"; sh -c "$c"; done >$(hostname).txt 2>&1`, key))
+		mask := ""
+		if strings.Contains(key, configFiles) {
+			mask = masked
+		}
+		t.command(6, fmt.Sprintf(`for c in %s; do echo "[root@$(hostname) ~]# $c"; sh -c "$c"; done 2>&1%s >$(hostname).txt`, key, mask))
 	}
 	if len(cluster) > 0 {
 		t.hang("  ", "where kubectl works:")
@@ -119,12 +132,12 @@ func Ask(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
 			cluster = slices.DeleteFunc(cluster, func(name string) bool { return name == "version" })
 			t.command(6, "kubectl version -o json >version.json")
 		}
-		if len(cluster) > 0 {
+		switch len(cluster) {
+		case 0:
+		case 1:
+			t.command(6, fmt.Sprintf("kubectl get %[1]s -A -o json >%[1]s.json", cluster[0]))
+		default:
 			t.command(6, "for r in "+strings.Join(cluster, " ")+"; do kubectl get $r -A -o json >$r.json; done")
 		}
 	}
-	if _, err := w.Write(t.buf.Bytes()); err != nil {
-		return fmt.Errorf("write what to ask for: %w", err)
-	}
-	return nil
 }

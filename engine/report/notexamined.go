@@ -37,26 +37,34 @@ func (t *text) notExamined() {
 		most, ids = 3, 4
 	}
 	t.blank()
-	t.heading("NOT EXAMINED", "(facts were missing; these commands show them)")
+	if t.o.Ask {
+		t.heading("NOT EXAMINED", "(facts were missing; below is what to ask for)")
+	} else {
+		t.heading("NOT EXAMINED", "(facts were missing; these commands show them)")
+	}
 	more := 0
 	if len(wants) > most+1 {
 		more = len(wants) - most
 		wants = wants[:most]
 	}
 	for _, w := range wants {
-		if len(w.commands) == 0 {
+		commands := w.commands
+		switch {
+		case len(commands) == 0:
 			t.hang("  ", w.places+": no command is known that shows this")
-		} else {
+		case t.o.Ask && !slices.ContainsFunc(w.lacks, func(l lack) bool { return !isAsked(l.group) }):
+			t.hang("  ", w.places)
+			commands = nil
+		default:
 			t.hang("  ", w.places+":")
 		}
-		commands := w.commands
 		if len(commands) > manyCommands+1 {
 			commands = commands[:manyCommands]
 		}
 		for _, command := range commands {
 			t.command(6, command)
 		}
-		if n := len(w.commands) - len(commands); n > 0 {
+		if n := len(w.commands) - len(commands); n > 0 && len(commands) > 0 {
 			t.hang("      ", fmt.Sprintf("and %d more: -o json", n))
 		}
 		if len(w.settles) > 0 {

@@ -43,6 +43,9 @@ type TextOptions struct {
 	// rule looks like the root cause, and which rule that was not examined could explain a symptom. Without them the
 	// rules' categories have to do.
 	Rules []*engine.Rule
+	// Ask ends the text with the commands to ask for, where something was not examined: for a diagnosis of what somebody
+	// sent.
+	Ask bool
 }
 
 // Text writes the diagnosis for a person: what was read, the root causes with their evidence and fix, what was ruled
@@ -64,6 +67,9 @@ func Text(w io.Writer, d *engine.Diagnosis, o TextOptions) error {
 	t.ruledOut()
 	t.notExamined()
 	t.failedRules()
+	if o.Ask {
+		t.ask()
+	}
 	if _, err := w.Write(t.buf.Bytes()); err != nil {
 		return fmt.Errorf("write a diagnosis as text: %w", err)
 	}
