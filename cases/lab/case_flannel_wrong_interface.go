@@ -35,6 +35,12 @@ func flannelWrongInterface() Case {
 		// A NAT that leads nowhere is the lab's, not flannel's.
 		Repair: func(ctx context.Context, l *Lab) error {
 			for _, n := range l.Nodes() {
+				// A tunnel that is on the card still would go with it, and flannel makes it when it starts alone.
+				if err := l.await(ctx, "the tunnel of "+n.Name+" to leave the card", healWithin, func(ctx context.Context) error {
+					return n.Run(ctx, "ip -d link show dev flannel.1 | grep -q 'dev "+n.Uplink+" '")
+				}); err != nil {
+					return err
+				}
 				if err := n.Run(ctx, fmt.Sprintf("ip link delete %s && ip route replace default via %s dev %s", nat, gatewayAddress, n.Uplink)); err != nil {
 					return err
 				}
