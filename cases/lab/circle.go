@@ -26,6 +26,8 @@ type row struct {
 	skipped string
 	// short are the ways in which it fell short.
 	short []string
+	// again: it fell short before, and was tried again.
+	again bool
 }
 
 func (r *row) fail(format string, args ...any) {
@@ -320,8 +322,11 @@ func table(out io.Writer, rows []row) bool {
 			continue
 		}
 		verdict := ""
-		if len(r.short) > 0 {
+		switch {
+		case len(r.short) > 0:
 			verdict, good = "FELL SHORT", false
+		case r.again:
+			verdict = "at the second try"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f\t%s\n", r.id, dash(r.symptom), dash(r.found), dash(r.others), dash(r.healed), r.seconds, verdict)
 	}

@@ -414,15 +414,16 @@ symptom, the diagnosis, the printed fix, healthy traffic, nothing found. Then tw
 	f.StringSliceVar(&r.ids, "case", nil, "`ID` of a case to run, instead of all (repeatable)")
 	f.BoolVar(&r.keep, "keep", false, "leave the cluster up, as it is after the last case")
 	f.Uint64Var(&r.seed, "seed", 0, "`NUMBER` by which two faults are chosen; by default the time's")
+	f.BoolVar(&r.again, "again", false, "try a case that fell short once more, on a new cluster: traffic is lost on a busy machine, too")
 	f.BoolVar(&r.record, "record", false, "keep each case's bundles as its snapshot, in cases/ID/snapshot")
 	return cmd
 }
 
 // runner runs cases.
 type runner struct {
-	ids          []string
-	keep, record bool
-	seed         uint64
+	ids                 []string
+	keep, again, record bool
+	seed                uint64
 }
 
 func (r *runner) run(ctx context.Context, o *options) error {
@@ -494,25 +495,38 @@ func (r *runner) runAll(ctx context.Context, o *options, v Variant, cases []Case
 					return rows, err
 				}
 				if len(rows[0].short) > 0 {
+					l.sayShort(rows[0])
 					return rows, fmt.Errorf("the healthy cluster (%s) fell short: no case is tried on it", v)
 				}
 			}
 		}
 		done := l.run(ctx, c, r.recordTo(o, c))
+		if r.again && len(done.short) > 0 && ctx.Err() == nil {
+			l.sayShort(done)
+			if l, err = o.up(ctx, v); err != nil {
+				return append(rows, done), err
+			}
+			done = l.run(ctx, c, r.recordTo(o, c))
+			done.again = true
+		}
 		rows = append(rows, done)
 		if err := ctx.Err(); err != nil {
 			return rows, err
 		}
 		if len(done.short) > 0 {
-			for _, s := range done.short {
-				l.say("    SHORT    %s", s)
-			}
+			l.sayShort(done)
 			if !r.keep || i < len(cases)-1 {
 				l = nil // up takes the old one down
 			}
 		}
 	}
 	return rows, nil
+}
+
+func (l *Lab) sayShort(r row) {
+	for _, s := range r.short {
+		l.say("    SHORT    %s", s)
+	}
 }
 
 func (r *runner) recordTo(o *options, c Case) string {
