@@ -202,7 +202,7 @@ func TestReadManyPrompts(t *testing.T) {
 	if err != nil || snapshot.Nodes[0].Routes.Status != facts.Read {
 		t.Fatal(err)
 	}
-	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 256 {
+	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > allocatedMiB {
 		t.Errorf("%d MiB were allocated", allocated)
 	}
 	if len(files) != 1 || files[0].FirstUnparsed == "" {
