@@ -155,9 +155,18 @@ func (b *built) routes(netns string, n *facts.NetNS) {
 		if n.Routes.Status == facts.Failed || n.Routes.Status == facts.Denied {
 			return
 		}
+		// The kernel lists the table local after main: without it the end is missing, or the command gave nothing.
+		if !slices.ContainsFunc(list, func(r facts.Route) bool { return r.Type == "local" }) && hasAddresses(n) {
+			n.Routes = facts.Unread[[]facts.Route](facts.Failed, said(all, "it has no route of the table local, so it was cut short"), facts.Source(all.file))
+			return
+		}
 	case main != nil:
 		list = read(main, "inet")
 		if n.Routes.Status == facts.Failed || n.Routes.Status == facts.Denied {
+			return
+		}
+		if len(list) == 0 && hasAddresses(n) {
+			n.Routes = facts.Unread[[]facts.Route](facts.Failed, said(main, "it has no route at all"), facts.Source(main.file))
 			return
 		}
 		reason = "the main table alone, as " + main.command.line + " shows it"
@@ -200,6 +209,25 @@ func (b *built) routes(netns string, n *facts.NetNS) {
 		list = []facts.Route{}
 	}
 	n.Routes.Status, n.Routes.Reason, n.Routes.Value = facts.Read, reason, list
+}
+
+// hasAddresses says whether the namespace has an IPv4 address that brings a route, or may have one.
+func hasAddresses(n *facts.NetNS) bool {
+	return n.Addresses.Status != facts.Read || slices.ContainsFunc(n.Addresses.Value, func(a facts.Address) bool {
+		return a.Family == "inet" && a.Prefixlen < 32
+	})
+}
+
+// said is why an output cannot be what its command shows: its first line where that is all there is, or what is wrong with it.
+func said(o *output, wrong string) string {
+	text := strings.TrimSpace(string(o.text))
+	switch {
+	case text == "":
+		wrong = "it is empty"
+	case !strings.Contains(text, "\n") && strings.Contains(text, ": "):
+		wrong = "it says " + printable(text)
+	}
+	return o.file + ": " + wrong
 }
 
 // otherTables names a table that rules ask beside the kernel's own.
@@ -248,19 +276,31 @@ func (b *built) neighbours(netns string, n *facts.NetNS) {
 		dev string
 	}
 	seen := map[key]bool{}
-	for _, o := range b.all(netns, neighbours) {
+	isNoARP := func(o *output) bool { return strings.Contains(o.command.line, "noarp") }
+	outputs := slices.Clone(b.all(netns, neighbours))
+	slices.SortStableFunc(outputs, func(a, b *output) int {
+		return strings.Compare(fmt.Sprint(isNoARP(a)), fmt.Sprint(isNoARP(b)))
+	})
+	for _, o := range outputs {
 		p := iproute2.ParseNeighbours(o.file, o.text)
 		b.note(o, p.Unparsed, len(p.Items), "neighbours")
 		g := collectedFrom(p.Items, len(p.Items), o, p.Unparsed)
-		noarp := strings.Contains(o.command.line, "noarp")
+		noarp := isNoARP(o)
 		switch {
 		case g.Status != facts.Read && n.Neighbours.Status != facts.Read:
 			n.Neighbours = g
 			continue
 		case g.Status != facts.Read:
 			continue
-		case noarp && n.Neighbours.Status != facts.Read && !slices.ContainsFunc(b.all(netns, neighbours), func(o *output) bool { return !strings.Contains(o.command.line, "noarp") }):
+		case noarp && n.Neighbours.Status != facts.Read:
 			continue // they alone are not the table
+		}
+		// A machine that talks to anybody has neighbours, so the command gave nothing.
+		if netns == "" && !noarp && len(g.Value) == 0 {
+			if n.Neighbours.Status != facts.Read {
+				n.Neighbours = facts.Unread[[]facts.Neighbour](facts.Failed, said(o, "it has no neighbour at all"), facts.Source(o.file))
+			}
+			continue
 		}
 		value := n.Neighbours.Value
 		for _, m := range g.Value {
@@ -284,6 +324,10 @@ func (b *built) forwarding(netns string, n *facts.NetNS) {
 		p := iproute2.ParseFDB(o.file, o.text)
 		b.note(o, p.Unparsed, len(p.Items), "fdb")
 		n.FDB = collectedFrom(p.Items, len(p.Items), o, p.Unparsed)
+		// Each Ethernet device that is up has entries of its own, those of multicast (ndo_dflt_fdb_dump of net/core/rtnetlink.c).
+		if netns == "" && n.FDB.Status == facts.Read && len(p.Items) == 0 {
+			n.FDB = facts.Unread[[]facts.FDBEntry](facts.Failed, said(o, "it has no entry at all"), facts.Source(o.file))
+		}
 	}
 }
 
