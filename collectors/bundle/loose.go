@@ -301,11 +301,8 @@ func (in *intake) loose(ctx context.Context, t *tree, names []string) error {
 		if t.files[name].link != "" {
 			continue
 		}
-		used := in.note(t.path, name)
-		data, err := t.data(name)
-		if err != nil {
-			t.problems = append(t.problems, err)
-			used.PassedOver = err.Error()
+		data, used, ok := in.load(t, name)
+		if !ok {
 			continue
 		}
 		l.take(name, data, used)

@@ -72,11 +72,8 @@ func (mustGather) read(ctx context.Context, in *intake, t *tree, root string, na
 		if t.files[root+name].link != "" {
 			continue
 		}
-		used := in.note(t.path, root+name)
-		data, err := t.data(root + name)
-		if err != nil {
-			t.problems = append(t.problems, err)
-			used.PassedOver = err.Error()
+		data, used, ok := in.load(t, root+name)
+		if !ok {
 			continue
 		}
 		d := document{name: root + name, text: data, used: used}

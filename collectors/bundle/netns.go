@@ -356,7 +356,7 @@ func (b *built) sysctls(netns string, n *facts.NetNS) {
 	}
 	values := map[string]facts.Sysctl{}
 	for _, name := range b.files.under("proc/sys/net/") {
-		key := sysctlKey(strings.TrimPrefix(name, "proc/sys/"))
+		key := procps.SysctlKey(strings.TrimPrefix(name, "proc/sys/"))
 		values[key] = facts.Sysctl{Value: strings.Join(strings.Fields(string(b.files.data(name))), " "), Source: facts.Source("/" + name)}
 		b.files[name].used.facts("sysctls")
 	}
@@ -364,19 +364,6 @@ func (b *built) sysctls(netns string, n *facts.NetNS) {
 		n.Sysctls = facts.ReadGroup(values, "/proc/sys/net")
 		n.Sysctls.Reason = "those files of /proc/sys/net that the bundle has"
 	}
-}
-
-// sysctlKey is sysctl(8)'s name for a path: each slash is a dot, and each dot a slash.
-func sysctlKey(path string) string {
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case '/':
-			return '.'
-		case '.':
-			return '/'
-		}
-		return r
-	}, path)
 }
 
 // listeners prefers ss, which shows the accept queue's limit, v6only and the device.

@@ -102,11 +102,8 @@ func (rancher) read(ctx context.Context, in *intake, t *tree, root string, names
 			loose = append(loose, root+name) // kubeadm/kubectl/cluster-info_dump
 			continue
 		}
-		used := in.note(t.path, root+name)
-		data, err := t.data(root + name)
-		if err != nil {
-			t.problems = append(t.problems, err)
-			used.PassedOver = err.Error()
+		data, used, ok := in.load(t, root+name)
+		if !ok {
 			continue
 		}
 		line := rancherCommands[name]

@@ -207,6 +207,18 @@ func (in *intake) note(bundle, name string) *File {
 	return f
 }
 
+// load is a file's content, for the account too. Where it cannot be read, that is a problem of the tree, and not ok.
+func (in *intake) load(t *tree, name string) (data []byte, used *File, ok bool) {
+	used = in.note(t.path, name)
+	data, err := t.data(name)
+	if err != nil {
+		t.problems = append(t.problems, err)
+		used.PassedOver = err.Error()
+		return nil, used, false
+	}
+	return data, used, true
+}
+
 func (in *intake) fileList() []File {
 	list := make([]File, len(in.files))
 	for i, f := range in.files {

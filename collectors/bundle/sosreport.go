@@ -110,11 +110,8 @@ func (sosreport) read(ctx context.Context, in *intake, t *tree, root string, nam
 			m.files[name] = &nodeFile{link: file.link}
 			continue
 		}
-		used := in.note(t.path, root+name)
-		data, err := t.data(root + name)
-		if err != nil {
-			t.problems = append(t.problems, err)
-			used.PassedOver = err.Error()
+		data, used, ok := in.load(t, root+name)
+		if !ok {
 			continue
 		}
 		if file.at.After(m.at) {

@@ -68,11 +68,8 @@ func (troubleshoot) read(ctx context.Context, in *intake, t *tree, root string, 
 		if t.files[root+name].link != "" {
 			continue
 		}
-		used := in.note(t.path, root+name)
-		data, err := t.data(root + name)
-		if err != nil {
-			t.problems = append(t.problems, err)
-			used.PassedOver = err.Error()
+		data, used, ok := in.load(t, root+name)
+		if !ok {
 			continue
 		}
 		rest, isResource := strings.CutPrefix(name, clusterResources)

@@ -199,12 +199,6 @@ func TestCgroupPodUID(t *testing.T) {
 	}
 }
 
-func TestSysctlKey(t *testing.T) {
-	if got := sysctlKey("net/ipv4/conf/eth0.100/rp_filter"); got != "net.ipv4.conf.eth0/100.rp_filter" {
-		t.Error(got)
-	}
-}
-
 func TestMaskArguments(t *testing.T) {
 	got := maskArguments([]string{
 		"/usr/bin/k3s", "server", "--token", "abc", "--agent-token=abc", "--node-ip=10.0.0.1", "--token-file", "/etc/token",

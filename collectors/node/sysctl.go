@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/netcause/netcause/collectors/procps"
 	"github.com/netcause/netcause/engine/facts"
 )
 
@@ -108,7 +109,7 @@ func readSysctls(n *netns) (map[string]facts.Sysctl, error) {
 			unreadable = err
 			count++
 		case err == nil:
-			key := sysctlKey(path)
+			key := procps.SysctlKey(path)
 			values[key] = facts.Sysctl{
 				Value:  strings.Join(strings.Fields(string(value)), " "),
 				Source: n.source("sysctl %s", key),
@@ -147,19 +148,6 @@ func readSysctls(n *netns) (map[string]facts.Sysctl, error) {
 		return values, &incomplete{fmt.Sprintf("%d could not be read: %v", count, unreadable)}
 	}
 	return values, nil
-}
-
-// sysctlKey is sysctl(8)'s name for a path: each slash is a dot, and each dot a slash.
-func sysctlKey(path string) string {
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case '/':
-			return '.'
-		case '.':
-			return '/'
-		}
-		return r
-	}, path)
 }
 
 // readBounded reads a file of at most limit bytes.

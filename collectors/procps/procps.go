@@ -66,3 +66,16 @@ func quoted(line string) string {
 	}
 	return rest
 }
+
+// SysctlKey is sysctl(8)'s name for a path below /proc/sys: each slash is a dot, and each dot a slash.
+func SysctlKey(path string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '/':
+			return '.'
+		case '.':
+			return '/'
+		}
+		return r
+	}, path)
+}

@@ -1,4 +1,4 @@
-package procps
+package procps_test
 
 import (
 	"testing"
@@ -7,14 +7,15 @@ import (
 
 	"github.com/netcause/netcause/collectors/nettest"
 	"github.com/netcause/netcause/collectors/node"
+	"github.com/netcause/netcause/collectors/procps"
 	"github.com/netcause/netcause/engine/facts"
 )
 
 func TestParseSysctls(t *testing.T) {
-	got := ParseSysctls("sysctl_-a", []byte("kernel.hostname = n1\nnet.ipv4.ip_forward = 0\nnet.ipv4.tcp_mem = 1\t2\t3\n"+
+	got := procps.ParseSysctls("sysctl_-a", []byte("kernel.hostname = n1\nnet.ipv4.ip_forward = 0\nnet.ipv4.tcp_mem = 1\t2\t3\n"+
 		"net.ipv4.conf.eth0/100.rp_filter = 1\nsysctl: permission denied on key 'net.ipv4.tcp_fastopen_key'\n"+
 		"sysctl: reading key \"net.ipv6.conf.all.stable_secret\"\ngarbage\n"))
-	want := Sysctls{
+	want := procps.Sysctls{
 		Values: map[string]facts.Sysctl{
 			"net.ipv4.ip_forward":              {Value: "0", Source: "sysctl_-a:2"},
 			"net.ipv4.tcp_mem":                 {Value: "1 2 3", Source: "sysctl_-a:3"},
@@ -35,7 +36,7 @@ func TestSysctlsAgreeWithProc(t *testing.T) {
 	ns := nettest.Namespace(t)
 	ns.Run(t, "ip", "link", "add", "eth0.100", "type", "veth", "peer", "name", "x")
 	ns.Run(t, "sysctl", "-w", "net.ipv4.ip_forward=1")
-	got := ParseSysctls("x", []byte(ns.Run(t, "sysctl", "-a")))
+	got := procps.ParseSysctls("x", []byte(ns.Run(t, "sysctl", "-a")))
 	var n *facts.Node
 	ns.Do(t, func() { n = node.Collect(t.Context(), node.Options{Root: t.TempDir(), Name: "n1"}) })
 	if len(n.Sysctls.Value) < 50 || !got.All || got.Unparsed.Count != 0 {
@@ -50,5 +51,11 @@ func TestSysctlsAgreeWithProc(t *testing.T) {
 
 func FuzzParseSysctls(f *testing.F) {
 	f.Add("a.b = 1\nnet.a = 1 \t2\nsysctl: permission denied on key 'net.x'\n = \n")
-	f.Fuzz(func(_ *testing.T, text string) { ParseSysctls("x", []byte(text)) })
+	f.Fuzz(func(_ *testing.T, text string) { procps.ParseSysctls("x", []byte(text)) })
+}
+
+func TestSysctlKey(t *testing.T) {
+	if got := procps.SysctlKey("net/ipv4/conf/eth0.100/rp_filter"); got != "net.ipv4.conf.eth0/100.rp_filter" {
+		t.Error(got)
+	}
 }
