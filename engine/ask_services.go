@@ -154,6 +154,9 @@ type servicePodsAnswer struct {
 	// Total is how many Services select Pods, Served how many of them have one that is ready.
 	Total  int `json:"total"`
 	Served int `json:"served"`
+	// Unknown are those in namespaces whose Pods were not all read: they are in no other count.
+	Unknown      int    `json:"unknown"`
+	FirstUnknown string `json:"first_unknown"`
 	// Empty are the first of those that match no Pod, NotReady those whose Pods are all not ready; the counts are of all.
 	Empty         []emptyService  `json:"empty"`
 	EmptyCount    int             `json:"empty_count"`
@@ -231,7 +234,13 @@ func (w *serviceWorld) comparePods() servicePodsAnswer {
 		if isDNS(service) {
 			answer.DNS = append(answer.DNS, w.dns(service))
 		}
-		if !selectsPods(service) || !w.knowsNamespace(service.Metadata.Namespace) {
+		if !selectsPods(service) {
+			continue
+		}
+		if !w.knowsNamespace(service.Metadata.Namespace) {
+			if answer.Unknown++; answer.FirstUnknown == "" {
+				answer.FirstUnknown = service.Metadata.Namespace + "/" + service.Metadata.Name
+			}
 			continue
 		}
 		answer.Total++

@@ -163,6 +163,9 @@ func TestServicePodsWhoIsEmpty(t *testing.T) {
 	}
 	// Pods of a namespace that was not read are not missing.
 	cluster.Pods.Reason = "limited to namespaces kube-system"
+	if got := servicePods(t, cluster); got.Unknown != 4 || got.FirstUnknown != "shop/web" {
+		t.Errorf("%d Services are unknown, the first %q", got.Unknown, got.FirstUnknown)
+	}
 	if answer := servicePods(t, cluster); answer.Total != 0 {
 		t.Errorf("of a namespace that was not read: %+v", answer)
 	}

@@ -117,7 +117,7 @@ var functions = []function{
 		name:        "netcause.service_pods",
 		description: "Every Service that selects Pods against the Pods that there are: which match none, and which match none that is ready.",
 		args:        []types.NamedType{},
-		result:      "object: total, served, empty ({service, workloads, near}), empty_count, not_ready ({services, pods, count, nodes, published, workloads, events, unheard}), not_ready_count, dns ({service, selects, ready, source, known}), unread (groups of workloads)",
+		result:      "object: total, served, unknown (in namespaces whose Pods were not read), first_unknown, empty ({service, workloads, near}), empty_count, not_ready ({services, pods, count, nodes, published, workloads, events, unheard}), not_ready_count, dns ({service, selects, ready, source, known}), unread (groups of workloads)",
 		ask:         askServicePods,
 	},
 	{

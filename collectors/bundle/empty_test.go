@@ -71,6 +71,35 @@ func TestOutputsThatShowNothing(t *testing.T) {
 	}
 }
 
+// Rules ask whether the Pods of one namespace were read, which the reason has to say in the words that are asked for.
+func TestPodsOfSomeNamespaces(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"nodes.json":                `{"kind":"NodeList","apiVersion":"v1","items":[{"metadata":{"name":"n1"}}]}`,
+		"kube-system/pods.json":     `{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"dns","namespace":"kube-system"}}]}`,
+		"kube-system/services.json": `{"kind":"ServiceList","apiVersion":"v1","items":[{"metadata":{"name":"dns","namespace":"kube-system"}}]}`,
+		"default/services.json":     `{"kind":"ServiceList","apiVersion":"v1","items":[{"metadata":{"name":"web","namespace":"default"}}]}`,
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snapshot, err := bundle.Read(t.Context(), []string{dir}, bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods := &snapshot.Cluster.Pods
+	if got := pods.Unread("kube-system"); got != "" {
+		t.Errorf("kube-system: %s", got)
+	}
+	if got := pods.Unread("default"); got == "" {
+		t.Errorf("the Pods of default seem to be read: %v %q", pods.Status, pods.Reason)
+	}
+}
+
 func routesOf(n *facts.Node) facts.Meta { return n.Routes.Meta }
 
 func fdbOf(n *facts.Node) facts.Meta { return n.FDB.Meta }

@@ -605,7 +605,7 @@ func (o *objects) group(meta *facts.Meta, group string, each func(any)) {
 	case !k.resource.namespaced, k.whole, len(missing) == 0:
 		meta.Status = facts.Read
 	case k.namespaces["kube-system"], group == "networkpolicies", group == "events", group == "configmaps":
-		meta.Status, meta.Reason = facts.Read, fmt.Sprintf("those of the namespaces %s alone, as far as the files tell", strings.Join(have, ", "))
+		meta.Status, meta.Reason = facts.Read, "limited to namespaces "+strings.Join(have, ", ") // as [facts.Meta.Unread] reads it
 	default:
 		meta.Status = facts.Absent
 		meta.Reason = fmt.Sprintf("those of %s alone: of %s and others there is no list", strings.Join(have, ", "), missing[0])

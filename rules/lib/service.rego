@@ -33,3 +33,11 @@ subject(services) := {"kind": "Cluster", "name": "cluster"} if count(services) >
 
 # shown_each is how many findings of a kind are told one by one: above that they are one finding.
 shown_each := 5
+
+# unknown_text says of how many Services it is not known which Pods they have, where there are such.
+unknown_text(answer) := sprintf("the Pods of the namespaces of %d Services were not read, the first %s", [
+	answer.unknown,
+	answer.first_unknown,
+]) if {
+	object.get(answer, "unknown", 0) > 0
+}

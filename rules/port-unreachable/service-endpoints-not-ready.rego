@@ -81,7 +81,10 @@ ruled_out contains {
 } if {
 	count(_faults) == 0
 	count(_starting) == 0
+	not service.unknown_text(_answer)
 }
+
+unexamined contains {"group": "cluster.pods", "reason": service.unknown_text(_answer)}
 
 unexamined contains {"group": "cluster.pods", "reason": concat("; ", [unready.soon(group) | some group in text.few(_starting)])} if {
 	count(_faults) == 0

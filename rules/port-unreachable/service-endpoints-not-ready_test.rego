@@ -198,3 +198,11 @@ test_unexamined_being_replaced if {
 	old := object.union(leaving, {"pod": object.union(leaving.pod, {"metadata": {"deletionTimestamp": "2026-03-04T12:00:00Z"}})})
 	unexamined_only with input as incident with netcause.service_pods as answer([group([old])])
 }
+
+test_unexamined_pods_of_a_namespace_were_not_read if {
+	some u in rule.unexamined with input as incident
+		with netcause.service_pods as object.union(answer([]), {"unknown": 2, "first_unknown": "shop/web"})
+	u.reason == "the Pods of the namespaces of 2 Services were not read, the first shop/web"
+	count(rule.ruled_out) == 0 with input as incident
+		with netcause.service_pods as object.union(answer([]), {"unknown": 2, "first_unknown": "shop/web"})
+}

@@ -72,12 +72,15 @@ ruled_out contains {
 } if {
 	count(_missed) == 0
 	count(_open) == 0
+	not service.unknown_text(_answer)
 }
 
 unexamined contains {"group": group, "reason": _open_text} if {
 	count(_open) > 0
 	some group in _unread
 }
+
+unexamined contains {"group": "cluster.pods", "reason": service.unknown_text(_answer)}
 
 _answer := netcause.service_pods()
 

@@ -122,3 +122,11 @@ test_unexamined_one_label_differs_and_workloads_were_not_read if {
 	unexamined_only("cluster.statefulsets") with input as incident
 		with netcause.service_pods as answer([by_label], ["cluster.statefulsets"])
 }
+
+test_unexamined_pods_of_a_namespace_were_not_read if {
+	some u in rule.unexamined with input as incident
+		with netcause.service_pods as object.union(answer([], []), {"unknown": 2, "first_unknown": "shop/web"})
+	u.reason == "the Pods of the namespaces of 2 Services were not read, the first shop/web"
+	count(rule.ruled_out) == 0 with input as incident
+		with netcause.service_pods as object.union(answer([], []), {"unknown": 2, "first_unknown": "shop/web"})
+}
