@@ -26,6 +26,8 @@ func TestOutputsThatShowNothing(t *testing.T) {
 		networking + "ip_route_show_table_all":     routes + local,
 		networking + "bridge_-s_-s_-d_-t_fdb_show": "33:33:00:00:00:01 dev eth0 self permanent\n",
 		networking + "ip_-s_-s_neigh_show":         "192.0.2.1 dev eth0 lladdr 52:54:00:00:00:01 used 0/0/0 probes 4 REACHABLE\n",
+		networking + "nft_list_ruleset":            "",
+		networking + "iptables_-vnxL":              "Chain INPUT (policy ACCEPT 0 packets, 0 bytes)\n",
 		networking + "ip_neigh_show_nud_noarp":     "",
 	}
 	const denied = "RTNETLINK answers: Operation not permitted\n"
@@ -41,6 +43,8 @@ func TestOutputsThatShowNothing(t *testing.T) {
 		{"routes denied", "ip_route_show_table_all", denied, routesOf, facts.Failed, "it says RTNETLINK answers"},
 		{"no entry", "bridge_-s_-s_-d_-t_fdb_show", "", fdbOf, facts.Failed, "it is empty"},
 		{"entries denied", "bridge_-s_-s_-d_-t_fdb_show", denied, fdbOf, facts.Failed, "it says RTNETLINK answers"},
+		{"no rule", "nft_list_ruleset", "", rulesetOf, facts.Read, ""},
+		{"no chain", "iptables_-vnxL", "", rulesetOf, facts.Failed, "which always shows chains"},
 		{"neighbours", "ip_neigh_show_nud_noarp", "", neighboursOf, facts.Read, ""},
 		{"no neighbour", "ip_-s_-s_neigh_show", "", neighboursOf, facts.Failed, "it is empty"},
 		{"neighbours denied", "ip_-s_-s_neigh_show", denied, neighboursOf, facts.Failed, "it says RTNETLINK answers"},
@@ -101,6 +105,8 @@ func TestPodsOfSomeNamespaces(t *testing.T) {
 }
 
 func routesOf(n *facts.Node) facts.Meta { return n.Routes.Meta }
+
+func rulesetOf(n *facts.Node) facts.Meta { return n.NFTables.Meta }
 
 func fdbOf(n *facts.Node) facts.Meta { return n.FDB.Meta }
 

@@ -22,6 +22,15 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 		}
 		return facts.Listing{}, false
 	})
+	if n.NFTables.Status == facts.Read && len(bytes.TrimSpace([]byte(facts.Text(&n.NFTables)))) == 0 {
+		// iptables -L shows the heads of its table's chains, whatever is in them.
+		for _, o := range b.all(netns, iptablesTable) {
+			if len(bytes.TrimSpace(o.text)) == 0 {
+				n.NFTables = facts.Unread[facts.Listing](facts.Failed, "it is empty, and so is "+o.file+", which always shows chains", n.NFTables.Sources...)
+				break
+			}
+		}
+	}
 	n.IPSet = b.listing(netns, ipsetSave, "ipset save", func(o *output) (facts.Listing, bool) {
 		return facts.Listing{Format: "ipset-save"}, len(o.text) == 0 || bytes.HasPrefix(o.text, []byte("create "))
 	})
