@@ -79,11 +79,13 @@ ruled_out contains {
 }
 
 unexamined contains {"group": "cluster.endpointslices", "reason": "no DNS Service with endpoints was found"} if {
+	not _not_enforced
 	count(input.cluster.networkpolicies) > 0
 	count(_questions) == 0
 }
 
 unexamined contains {"group": "cluster.namespaces", "reason": concat("; ", question.answer.missing)} if {
+	not _not_enforced
 	some question in _questions
 	count(question.answer.denied) == 0
 	question.answer.unknown > 0

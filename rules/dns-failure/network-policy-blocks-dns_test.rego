@@ -105,3 +105,8 @@ test_unexamined_no_dns_service if {
 	some u in rule.unexamined with input as no_service with netcause.denied_pods as nobody with netcause.policy_enforcement as by_canal
 	u.group == "cluster.endpointslices"
 }
+
+# What nothing enforces needs no namespace's labels.
+test_ruled_out_nothing_enforces_and_labels_were_not_read if {
+	ruled_out_only with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as not_enforced
+}
