@@ -154,7 +154,7 @@ func (t *text) ruledOutText(group []engine.RuledOut) string {
 		said = strings.TrimPrefix(where(like), "on ") + ": " + said + evidence
 	}
 	if len(unlike) > 0 {
-		said += " (also " + where(unlike) + ")"
+		said += " (ruled out " + where(unlike) + " too, for another reason)"
 	}
 	return said + t.elsewhere(first.ID)
 }
