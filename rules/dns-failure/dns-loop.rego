@@ -87,13 +87,20 @@ ruled_out contains {"message": "it forwards to servers that are named in its Cor
 
 ruled_out contains {"message": "no Pod of CoreDNS serves the cluster's names", "evidence": []} if count(_pods) == 0
 
-unexamined contains {"group": "resolv_conf", "node": object.get(pod.spec, "nodeName", ""), "reason": reason} if {
+unexamined contains {"group": lack.group, "node": object.get(pod.spec, "nodeName", ""), "reason": reason} if {
 	count(_looping) == 0
 	not _names_servers
 	some pod in text.few(_unknown)
-	name := kubernetes.name(pod)
-	reason := sprintf("the nameservers of Pod %s are not known: neither its resolv.conf nor its node's was read", [name])
+	lack := _lack(pod)
+	reason := sprintf("the nameservers of Pod %s are not known: %s", [kubernetes.name(pod), lack.text])
 }
+
+_lack(pod) := {"group": "kubelet_config", "text": "which file kubelet gives it is in kubelet's configuration, which was not read"} if {
+	pod.spec.dnsPolicy == "Default"
+	node := _node(pod.spec.nodeName)
+	node.resolv_conf.file
+	not node.kubelet_config
+} else := {"group": "resolv_conf", "text": "neither its resolv.conf nor its node's was read"}
 
 _services := dns.services(input.cluster)
 

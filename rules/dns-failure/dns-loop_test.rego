@@ -130,3 +130,8 @@ test_unexamined_node_not_collected if {
 test_ruled_out_no_coredns if {
 	ruled_out_only with input as {"nodes": [], "cluster": {"pods": [], "services": [service], "configmaps": []}}
 }
+
+test_unexamined_kubelet_configuration_was_not_read if {
+	some u in rule.unexamined with input as incident([object.remove(node(stub, ""), ["kubelet_config"])], to_file)
+	u.group == "kubelet_config"
+}
