@@ -67,6 +67,13 @@ ruled_out contains {"message": "it has no IPv4 address but its loopback's", "evi
 	count(_ipv4) == 0
 }
 
+unexamined contains {"group": "routes", "reason": "the cluster knows it by IPv6 alone, and only IPv4 is judged"} if {
+	_is_node
+	count(_usable) == 0
+	_is_ipv6_only
+	count(_ipv4) > 0
+}
+
 unexamined contains {
 	"group": "rules",
 	"reason": sprintf("the only default routes are in tables %s: which packets they are for is in policy rules", [tables]),
@@ -88,6 +95,16 @@ _is_node if kubernetes.is_node(input.node)
 _has_ipv4 if {
 	_is_node
 	count(_ipv4) > 0
+	not _is_ipv6_only
+}
+
+# A bridge of containers or a network of storage has IPv4 addresses on a node of an IPv6 cluster too.
+_is_ipv6_only if {
+	addresses := [a.address | some a in input.node.object.status.addresses; a.type == "InternalIP"]
+	count(addresses) > 0
+	every address in addresses {
+		contains(address, ":")
+	}
 }
 
 _ipv4 := [a |
@@ -108,7 +125,16 @@ _defaults := [route |
 _usable := [route |
 	some route in _defaults
 	_table(route) in _tables
+	_is_whole(route)
 ]
+
+_is_whole(route) if route.dst == "0.0.0.0/0"
+
+_is_whole(route) if {
+	some other in _defaults
+	{route.dst, other.dst} == {"0.0.0.0/1", "128.0.0.0/1"}
+	_table(other) == _table(route)
+}
 
 _elsewhere := [route |
 	some route in _defaults

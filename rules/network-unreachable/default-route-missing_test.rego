@@ -132,3 +132,16 @@ test_unexamined_nobody_says_that_it_is_a_node if {
 		with netcause.kube_proxy_rules as {"modes": [], "detached": []}
 	u.group == "processes"
 }
+
+test_found_one_half_alone if {
+	half := object.union(default_route(254), {"dst": "0.0.0.0/1"})
+	count(rule.finding) == 1 with input as one(node([half]), [peer])
+}
+
+test_unexamined_node_of_an_ipv6_cluster if {
+	known := {"status": {"addresses": [{"type": "InternalIP", "address": "2001:db8::1"}]}}
+	n := object.union(node([]), {"object": object.union(api_node, known)})
+	count(rule.finding) == 0 with input as one(n, [peer])
+	count(rule.ruled_out) == 0 with input as one(n, [peer])
+	{u.group | some u in rule.unexamined} == {"routes"} with input as one(n, [peer])
+}
