@@ -43,7 +43,7 @@ func (c *hookCache) outcomes(l *parsedListings, ns *Namespace, stage Stage, p *n
 	if ok {
 		return list
 	}
-	list = l.Rules.Traverse(k.stage, *p)
+	list = l.hooks[k.stage][familyIndex(p.Dst)].Traverse(*p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.seen == nil {

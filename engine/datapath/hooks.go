@@ -57,7 +57,7 @@ func (w *walker) bridgedHook(
 	if s.pkt.Inner != nil {
 		outcomes = w.model.outer.outcomes(listings, ns, stage, &p)
 	} else {
-		outcomes = listings.Rules.Traverse(hookOf(stage), p)
+		outcomes = listings.hooks[hookOf(stage)][familyIndex(p.Dst)].Traverse(p)
 	}
 	if len(outcomes) == 1 {
 		return w.outcome(s, ns, stage, oif, nexthop, listings, &outcomes[0], c, next)

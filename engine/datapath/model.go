@@ -151,7 +151,8 @@ func podAddresses(p *facts.Pod) (list []netip.Addr) {
 type parsedListings struct {
 	*Listings
 	err error
-	// untouched are the hooks that no packet of a family (familyIndex) meets a rule at.
+	// hooks are those of the rules for each family (familyIndex); untouched are the ones at which no packet meets a rule.
+	hooks     [netfilter.HookPostrouting + 1][2]*netfilter.HookRules
 	untouched [netfilter.HookPostrouting + 1][2]bool
 }
 
@@ -160,9 +161,10 @@ func (m *Model) listings(ns *Namespace) (*parsedListings, error) {
 	if !ok {
 		l, err := ParseListings(ns.facts)
 		parsed := &parsedListings{Listings: l, err: err}
-		for hook := range parsed.untouched {
+		for hook := range parsed.hooks {
 			for i, family := range []string{"ip", "ip6"} {
-				parsed.untouched[hook][i] = err == nil && l.Rules.Untouched(netfilter.Hook(hook), family)
+				at := l.Rules.At(netfilter.Hook(hook), family)
+				parsed.hooks[hook][i], parsed.untouched[hook][i] = at, err == nil && at.Untouched()
 			}
 		}
 		p, _ = m.parsed.LoadOrStore(ns, parsed)

@@ -16,11 +16,12 @@ type branch struct {
 }
 
 func (m *traversal) follow(w *way, b *branch) []*leaf {
-	next := b.way
+	next := m.arena.ways.next()
+	*next = b.way
 	next.forks, next.chances = w.forks, w.chances
 	next.parted(b.when)
 	if b.begin != nil {
-		if out := m.start(&next, *b.begin); out != nil {
+		if out := m.start(next, *b.begin); out != nil {
 			return out
 		}
 	}
@@ -128,7 +129,7 @@ func (m *traversal) blind(w *way, match, miss way, hop Hop, quote string) []*lea
 		return b
 	}
 	m.leaves -= len(b)
-	w.by(hop)
+	m.by(w, hop)
 	return m.unknown(w, "rule of chain %s is not modelled (%s): %s", hop.Chain, quote, hop.Rule)
 }
 

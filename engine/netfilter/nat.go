@@ -107,24 +107,28 @@ func (m *traversal) translate(w *way, n *natChange, dests []natDest, hop Hop) []
 	for _, d := range dests {
 		c, ok := n.choices(d, now, p.hasPorts() != no)
 		if !ok {
-			w.by(hop)
+			m.by(w, hop)
 			return m.unknown(w, "the range of addresses is too wide to tell where it leads: %s", hop.Rule)
 		}
 		choices = append(choices, c...)
 	}
+	if len(choices) == 1 {
+		m.translateTo(w, &v, n, choices[0], hop)
+		return nil
+	}
 	var ways []branch
 	for _, c := range choices {
 		next := *w
-		next.apply(&v, n, c)
-		next.by(hop)
-		next.translated, next.in, next.op = true, false, 0
+		m.translateTo(&next, &v, n, c, hop)
 		ways = append(ways, branch{way: next, weight: c.share})
 	}
-	if len(ways) == 1 {
-		*w = ways[0].way
-		return nil
-	}
 	return m.part(w, ways)
+}
+
+func (m *traversal) translateTo(w *way, v *view, n *natChange, c natChoice, hop Hop) {
+	w.apply(v, n, c)
+	m.by(w, hop)
+	w.translated, w.in, w.op = true, false, 0
 }
 
 // apply rewrites the packet. The connection counts as translated only if that changes something (nf_nat_setup_info).

@@ -225,13 +225,13 @@ func (m *traversal) natLookUp(w *way, v *view, n *natChange, hop Hop) []*leaf {
 	found := n.lookup.find(v)
 	m.steps += found.cost
 	if found.blind != "" {
-		w.by(hop)
+		m.by(w, hop)
 		return m.unknown(w, "rule of chain %s is not modelled (%s): %s", hop.Chain, found.blind, hop.Rule)
 	}
 	return m.choose(w, found, func(next *way, e mapElem) []*leaf {
 		d, ok := natDestination(e.data)
 		if !ok {
-			next.by(hop)
+			m.by(next, hop)
 			return m.unknown(next, "rule of chain %s is not modelled (%s): %s", hop.Chain, e.data, hop.Rule)
 		}
 		d.share = 1

@@ -18,8 +18,8 @@ func (r *Ruleset) walk(l *Listing, hook Hook, chain int32, p Packet) serviceWalk
 	if !ok {
 		b = base{l: l, chain: chain}
 	}
-	w := way{pkt: p, base: b, in: true}
-	w.rules = m.candidates(&w, chain)
+	w := &way{pkt: p, base: b, in: true}
+	w.rules = m.candidates(w, chain)
 	return serviceWalk{m.run(w), m.affinity}
 }
 

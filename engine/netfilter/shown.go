@@ -60,23 +60,13 @@ func (l *Listing) ShowsHook(hook Hook) bool {
 	return true
 }
 
-// withoutInterfaces adds what rules may do that were listed without their interfaces: nobody knows.
-func (r *Ruleset) withoutInterfaces(out []Outcome, hook Hook, p Packet) []Outcome {
-	for _, b := range r.plan(hook, p.family()) {
+// withoutInterfaces gives the first table at a hook whose rules were listed without their interfaces, or nothing.
+func (r *Ruleset) withoutInterfaces(plan []base) string {
+	for _, b := range plan {
 		c := b.rec()
-		table := b.l.tables[c.table].name
-		if !slices.Contains(b.l.noInterfaces, table) || c.ruleFrom == c.ruleEnd {
-			continue
+		if table := b.l.tables[c.table].name; slices.Contains(b.l.noInterfaces, table) && c.ruleFrom != c.ruleEnd {
+			return table
 		}
-		rules := "the rules of table " + table
-		for i := range out {
-			out[i].Probability /= 2
-			out[i].When = append(out[i].When, rules+" ask for no interface, which its listing without -v does not show")
-		}
-		return append(out, Outcome{
-			Verdict: VerdictUnknown, Packet: p, Probability: 0.5, When: []string{rules + " ask for interfaces"},
-			Reason: "table " + table + " was listed without -v, which does not show the interfaces that rules ask for",
-		})
 	}
-	return out
+	return ""
 }

@@ -10,14 +10,15 @@ func (m *traversal) rule(w *way) []*leaf {
 	if w.op == 0 {
 		w.path = w.entry
 	}
-	v := m.view(w)
+	v := m.arena.views.next()
+	*v = m.view(w)
 	var q question
 	for w.op < len(prog.ops) {
 		o := &prog.ops[w.op]
 		if o.act != nil {
 			break
 		}
-		r := o.match.match(&v)
+		r := o.match.match(v)
 		if r.seen && m.affinity == "" {
 			m.affinity = prog.hop.Rule
 		}
@@ -32,7 +33,7 @@ func (m *traversal) rule(w *way) []*leaf {
 			w.skip()
 			return nil
 		}
-		return m.act(w, &v, prog)
+		return m.act(w, v, prog)
 	}
 	if !prog.matters(w.op) {
 		w.skip()
@@ -47,8 +48,8 @@ func (m *traversal) rule(w *way) []*leaf {
 }
 
 // by notes a rule that the way went by.
-func (w *way) by(hop Hop) {
-	w.hops, w.path = w.hops.push(hop), w.path.push(hop)
+func (m *traversal) by(w *way, hop Hop) {
+	w.hops, w.path = m.arena.push(w.hops, hop), m.arena.push(w.path, hop)
 }
 
 // skip goes on to the next rule.
@@ -103,12 +104,12 @@ func (q *question) branches(match, miss way) []branch {
 		}
 		match.facts = &assumption{r.fact, r.want, match.facts}
 		if r.settle != nil && r.want {
-			r.settle(&match.pkt)
+			match.settle(r.settle)
 		}
 		if len(q.open) == 1 {
 			missed.facts = &assumption{r.fact, !r.want, miss.facts}
 			if r.settle != nil && !r.want {
-				r.settle(&missed.pkt)
+				missed.settle(r.settle)
 			}
 		}
 	}
@@ -125,6 +126,13 @@ func (q *question) branches(match, miss way) []branch {
 	}
 }
 
+// settle fills in the packet; a copy, as what is handed to a function value is moved to the heap.
+func (w *way) settle(fill func(*Packet)) {
+	p := w.pkt
+	fill(&p)
+	w.pkt = p
+}
+
 // act does what a rule says, once its matches hold.
 func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
 	a := prog.ops[w.op].act
@@ -134,7 +142,7 @@ func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
 		if a.mark.needsConn() && v.conn != yes {
 			switch {
 			case v.conn == maybe:
-				w.by(prog.hop)
+				m.by(w, prog.hop)
 				return m.unknown(w, "whether the packet has a connection to take a mark is not known: %s", prog.hop.Rule)
 			case a.mark.strict:
 				w.skip()
@@ -143,17 +151,17 @@ func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
 			break
 		}
 		a.mark.apply(&w.pkt)
-		w.by(prog.hop)
+		m.by(w, prog.hop)
 	case actSetTTL:
 		a.ttl.apply(&w.pkt)
-		w.by(prog.hop)
+		m.by(w, prog.hop)
 	case actNotrack:
 		// A packet that has a connection already keeps it (notrack_tg; nft_notrack_eval).
 		if v.conn == no && v.state != "UNTRACKED" && w.base.priority < priorityConntrack {
 			w.untracked = true
 			w.pkt.CtState, w.pkt.CtDir = "UNTRACKED", ""
 		}
-		w.by(prog.hop)
+		m.by(w, prog.hop)
 		if w.untracked && w.notracked == nil {
 			w.notracked = w.path
 		}
@@ -182,7 +190,7 @@ func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
 		return m.tproxy(w, a, hop)
 	}
 	if a.kind != actContinue {
-		w.by(hop)
+		m.by(w, hop)
 	}
 	switch a.kind {
 	case actAccept:
@@ -216,12 +224,12 @@ func (m *traversal) lookUp(w *way, v *view, l *lookup, hop Hop) []*leaf {
 	found := l.find(v)
 	m.steps += found.cost
 	if found.blind != "" {
-		w.by(hop)
+		m.by(w, hop)
 		return m.unknown(w, "rule of chain %s is not modelled (%s): %s", hop.Chain, found.blind, hop.Rule)
 	}
 	return m.choose(w, found, func(next *way, e mapElem) []*leaf {
 		if l.name != "" {
-			next.by(hop)
+			m.by(next, hop)
 		}
 		here := hop
 		if l.name != "" {
@@ -272,7 +280,7 @@ func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf
 // tproxy gives the packet to a local socket, whatever its destination, or drops it where none takes it (tproxy_tg4,
 // net/netfilter/xt_TPROXY.c).
 func (m *traversal) tproxy(w *way, a *action, hop Hop) []*leaf {
-	w.by(hop)
+	m.by(w, hop)
 	taken, dropped := *w, *w
 	taken.facts = &assumption{a.name, true, w.facts}
 	a.mark.apply(&taken.pkt)

@@ -26,26 +26,7 @@ const (
 // [IPVSTable.Lookup] for what it does at INPUT and OUTPUT.
 func (r *Ruleset) Traverse(hook Hook, p Packet) []Outcome {
 	p = p.normal()
-	m := &traversal{set: r, hook: hook, family: p.family()}
-	unread, firm := r.unreadRules(m.family, hook)
-	if firm != "" {
-		return []Outcome{{Verdict: VerdictUnknown, Packet: p, Probability: 1, Reason: firm}}
-	}
-	leaves := m.run(way{pkt: p, todo: r.plan(hook, m.family)})
-	out := make([]Outcome, len(leaves))
-	for i, l := range leaves {
-		out[i] = l.Outcome
-		out[i].Hops = l.hops.slice()
-		for c := l.when; c != nil; c = c.next {
-			out[i].When = append(out[i].When, c.text)
-		}
-		if l.Verdict != VerdictUnknown {
-			for _, name := range unread {
-				out[i].When = append(out[i].When, name+", which was not read, shows no rule for it")
-			}
-		}
-	}
-	return r.withoutInterfaces(out, hook, p)
+	return r.At(hook, p.family()).traverse(p)
 }
 
 // traversal is the work of one Traverse.
@@ -60,6 +41,7 @@ type traversal struct {
 	// source is not asked, and its client was not here before. affinity is the first rule for clients that were.
 	services bool
 	affinity string
+	arena    arena
 }
 
 // way is a packet on its way: where it is, how it came there, and what is still before it. Ways that part share what
@@ -117,9 +99,10 @@ func (m *traversal) end(w *way, v Verdict) []*leaf {
 	if w.hops != nil {
 		m.noted += w.hops.n
 	}
-	return []*leaf{{Outcome: Outcome{
-		Verdict: v, Packet: w.pkt, Masquerade: w.masquerade, NAT: w.nat, Probability: 1,
-	}, given: 1, hops: w.hops, path: w.path, accepted: w.accepted, notracked: w.notracked, services: m.services}}
+	l := m.arena.leaves.next()
+	l.Verdict, l.Packet, l.Masquerade, l.NAT, l.Probability = v, w.pkt, w.masquerade, w.nat, 1
+	l.given, l.hops, l.path, l.accepted, l.notracked, l.services = 1, w.hops, w.path, w.accepted, w.notracked, m.services
+	return []*leaf{l}
 }
 
 func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
@@ -129,28 +112,28 @@ func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
 }
 
 // run follows a way to its end. Where it parts it follows both and joins what they came to.
-func (m *traversal) run(w way) []*leaf {
+func (m *traversal) run(w *way) []*leaf {
 	for {
 		if m.steps++; m.steps > maxTraverseSteps || m.leaves > maxOutcomes || w.forks > maxForks || w.chances > maxChances || m.noted > maxHops {
 			if m.noted > maxHops {
 				w.hops, w.path = nil, nil
 			}
-			return m.unknown(&w, "gave up: the rules leave more than %d outcomes, %d conditions on one way, %d choices, %d hops or %d rules to look at",
+			return m.unknown(w, "gave up: the rules leave more than %d outcomes, %d conditions on one way, %d choices, %d hops or %d rules to look at",
 				maxOutcomes, maxForks, maxChances, maxHops, maxTraverseSteps)
 		}
 		var out []*leaf
 		switch {
 		case !w.in && len(w.todo) == 0:
-			return m.end(&w, VerdictAccept)
+			return m.end(w, VerdictAccept)
 		case !w.in:
-			out = m.enterBase(&w)
+			out = m.enterBase(w)
 		case w.i < len(w.rules):
-			out = m.rule(&w)
+			out = m.rule(w)
 		case w.up != nil:
 			w.rules, w.i, w.entry, w.up = w.up.rules, w.up.i, w.up.entry, w.up.up
 			w.depth--
 		default:
-			out = m.policy(&w)
+			out = m.policy(w)
 		}
 		if out != nil {
 			return out
@@ -166,7 +149,7 @@ func (m *traversal) policy(w *way) []*leaf {
 	}
 	t := &w.base.l.tables[c.table]
 	w.path = nil
-	w.by(Hop{
+	m.by(w, Hop{
 		Backend: w.base.l.backend, Family: t.family, Table: t.name, Chain: c.name, Rule: "policy " + c.policy, Line: w.base.l.line(c.line),
 	})
 	return m.end(w, VerdictDrop)

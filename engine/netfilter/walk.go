@@ -17,7 +17,7 @@ type hopList struct {
 	n    int
 }
 
-func (h *hopList) push(hop Hop) *hopList {
+func (a *arena) push(h *hopList, hop Hop) *hopList {
 	n := 1
 	if h != nil {
 		if h.hop == hop {
@@ -25,7 +25,9 @@ func (h *hopList) push(hop Hop) *hopList {
 		}
 		n += h.n
 	}
-	return &hopList{hop, h, n}
+	next := a.hops.next()
+	*next = hopList{hop, h, n}
+	return next
 }
 
 func (h *hopList) slice() []Hop {
