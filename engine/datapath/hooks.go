@@ -157,14 +157,14 @@ func rulesText(hops []netfilter.Hop) string {
 	if len(hops) == 0 {
 		return "no rule has an effect"
 	}
-	var b strings.Builder
-	for i, h := range hops {
-		if i > 0 {
-			b.WriteString(" > ")
+	var chains []string
+	for _, h := range hops {
+		// A chain that calls several others is said once, until one of them decides.
+		if len(chains) == 0 || chains[len(chains)-1] != h.Chain {
+			chains = append(chains, h.Chain)
 		}
-		b.WriteString(h.Chain)
 	}
-	return b.String() + ": " + hops[len(hops)-1].Rule
+	return strings.Join(chains, " > ") + ": " + hops[len(hops)-1].Rule
 }
 
 func rulesSource(listings *parsedListings, hops []netfilter.Hop) facts.Source {
