@@ -84,7 +84,7 @@ func (s *seeing) show(ctx context.Context, w io.Writer, path, query string) erro
 	case strings.HasPrefix(query, "."):
 		return s.path(w, seen, query)
 	}
-	library, err := s.rules.load()
+	library, err := s.rules.load(ctx)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func newRulesListCommand() *cobra.Command {
 		Short: "List all rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			library, err := listing.rules.load()
+			library, err := listing.rules.load(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -77,8 +77,8 @@ func newRulesShowCommand() *cobra.Command {
 		Use:   "show ID",
 		Short: "Show one rule: what it finds, what it needs, what follows from it",
 		Args:  cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			library, err := listing.rules.load()
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			library, err := listing.rules.load(cmd.Context())
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -89,7 +89,7 @@ func newRulesShowCommand() *cobra.Command {
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := listing.rules.load()
+			library, err := listing.rules.load(cmd.Context())
 			if err != nil {
 				return err
 			}

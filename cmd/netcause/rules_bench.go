@@ -34,7 +34,7 @@ func newRulesBenchCommand() *cobra.Command {
 time, all nodes together. Facts are parsed and converted before.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := listing.rules.load()
+			library, err := listing.rules.load(cmd.Context())
 			if err != nil {
 				return err
 			}

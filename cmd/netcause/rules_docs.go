@@ -68,7 +68,7 @@ func newRulesDocsCommand() *cobra.Command {
 breaks traffic, the facts that it needs, what it explains and brings about, and its sources.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := sources.load()
+			library, err := sources.load(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -51,7 +51,7 @@ func (r *ruleEvaluation) evaluate(ctx context.Context, w io.Writer, id, path str
 	if r.output != "text" && r.output != "json" {
 		return fmt.Errorf("--output %s: it is text or json", r.output)
 	}
-	library, err := r.rules.load()
+	library, err := r.rules.load(ctx)
 	if err != nil {
 		return err
 	}

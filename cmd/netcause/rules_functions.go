@@ -14,7 +14,7 @@ func newRulesFunctionsCommand() *cobra.Command {
 		Short: "List the functions that rules may call beside OPA's own",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			library, err := listing.rules.load()
+			library, err := listing.rules.load(cmd.Context())
 			if err != nil {
 				return err
 			}

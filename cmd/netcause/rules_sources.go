@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +21,10 @@ import (
 
 	"github.com/netcause/netcause/engine"
 	"github.com/netcause/netcause/rules"
+	"github.com/netcause/netcause/rules/registry"
 )
 
-// maxRuleBundle bounds what a bundle of rules unpacks to, in bytes.
+// maxRuleBundle bounds a bundle of rules and what it unpacks to, in bytes.
 const maxRuleBundle = 64 << 20
 
 // ruleSources is where rules come from: the built-in ones, the user's folder, the configuration file and --rules.
@@ -34,7 +36,7 @@ type ruleSources struct {
 
 func (s *ruleSources) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&s.paths, "rules", nil, "`PATH` of rules of your own: a folder, a .rego file or an OPA bundle (.tar.gz); repeatable")
+	f.StringArrayVar(&s.paths, "rules", nil, "`PATH` of rules of your own: a folder, a .rego file, an OPA bundle (.tar.gz) or oci://registry/repository:tag; repeatable")
 	f.StringVar(&s.config, "config", "", "`FILE` that disables rules and changes severities; default: ~/.config/netcause/config.yaml")
 	f.StringVar(&s.key, "rules-key", "", "`FILE` with the public key (PEM) that bundles of rules must be signed with")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
@@ -43,7 +45,7 @@ func (s *ruleSources) flags(cmd *cobra.Command) {
 
 // configuration is the file of a site: which rules there are, which are left out, which are how bad.
 type configuration struct {
-	// Rules are paths as of --rules, from the file's folder on.
+	// Rules are paths and references as of --rules, paths from the file's folder on.
 	Rules    []string                   `yaml:"rules"`
 	Disable  []string                   `yaml:"disable"`
 	Severity map[string]engine.Severity `yaml:"severity"`
@@ -59,7 +61,7 @@ func configFolder() string {
 }
 
 // load reads all rules. One that is not in order is an error: a diagnosis without it would pass for whole.
-func (s *ruleSources) load() (*engine.Library, error) {
+func (s *ruleSources) load(ctx context.Context) (*engine.Library, error) {
 	library, err := engine.Load(rules.FS)
 	if err != nil {
 		return nil, err
@@ -67,7 +69,7 @@ func (s *ruleSources) load() (*engine.Library, error) {
 	if folder := configFolder(); folder != "" {
 		own := filepath.Join(folder, "rules")
 		if info, err := os.Stat(own); err == nil && info.IsDir() && hasRules(own) {
-			if err := s.add(library, own); err != nil {
+			if err := s.add(ctx, library, own); err != nil {
 				return nil, err
 			}
 		}
@@ -77,15 +79,15 @@ func (s *ruleSources) load() (*engine.Library, error) {
 		return nil, err
 	}
 	for _, path := range config.Rules {
-		if !filepath.IsAbs(path) {
+		if !filepath.IsAbs(path) && !strings.HasPrefix(path, registry.Scheme) {
 			path = filepath.Join(filepath.Dir(name), path)
 		}
-		if err := s.add(library, path); err != nil {
+		if err := s.add(ctx, library, path); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	for _, path := range s.paths {
-		if err := s.add(library, path); err != nil {
+		if err := s.add(ctx, library, path); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +147,14 @@ func (s *ruleSources) readConfig() (configuration, string, error) {
 	return config, name, nil
 }
 
-func (s *ruleSources) add(library *engine.Library, name string) error {
+func (s *ruleSources) add(ctx context.Context, library *engine.Library, name string) error {
+	if strings.HasPrefix(name, registry.Scheme) {
+		files, err := s.pull(ctx, name)
+		if err != nil {
+			return fmt.Errorf("--rules %w", err)
+		}
+		return library.AddCustom(files, strings.TrimPrefix(name, registry.Scheme))
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return fmt.Errorf("--rules: %w", err)
@@ -162,24 +171,66 @@ func (s *ruleSources) add(library *engine.Library, name string) error {
 		}
 		return library.AddCustom(fstest.MapFS{filepath.Base(name): {Data: text}}, filepath.Dir(name))
 	case strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz"):
-		files, err := s.unpack(name)
+		text, err := readRuleBundle(name)
+		if err != nil {
+			return fmt.Errorf("--rules: %w", err)
+		}
+		files, err := s.unpack(text)
 		if err != nil {
 			return fmt.Errorf("--rules %s: %w", name, err)
 		}
 		return library.AddCustom(files, name)
 	}
-	return fmt.Errorf("--rules %s: it is no folder, no .rego file and no bundle (.tar.gz)", name)
+	return fmt.Errorf("--rules %s: it is no folder, no .rego file, no bundle (.tar.gz) and no reference (%s…)", name, registry.Scheme)
 }
 
-// unpack reads an OPA bundle (https://www.openpolicyagent.org/docs/management-bundles) in memory.
-func (s *ruleSources) unpack(name string) (fs.FS, error) {
-	text, err := os.ReadFile(name)
+// pull fetches rules from a registry. A bundle in it is signed as one of a file is; a single rule cannot be.
+func (s *ruleSources) pull(ctx context.Context, reference string) (fs.FS, error) {
+	artifact, err := registry.Pull(ctx, reference)
 	if err != nil {
 		return nil, err
 	}
-	unpacked, err := gzip.NewReader(bytes.NewReader(text))
+	if s.key != "" && len(artifact.Rules) > 0 {
+		return nil, fmt.Errorf("%s: --rules-key: its rules are single files, which have no signature: push a bundle that opa sign signed", reference)
+	}
+	files := fstest.MapFS{}
+	for name, text := range artifact.Rules {
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	for _, packed := range artifact.Bundles {
+		unpacked, err := s.unpack(packed)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", reference, err)
+		}
+		for name, file := range unpacked {
+			if files[name] != nil {
+				return nil, fmt.Errorf("%s: %s is in two of its layers", reference, name)
+			}
+			files[name] = file
+		}
+	}
+	return files, nil
+}
+
+// readRuleBundle reads a file of at most maxRuleBundle.
+func readRuleBundle(name string) ([]byte, error) {
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxRuleBundle+1))
+	if err == nil && len(text) > maxRuleBundle {
+		err = fmt.Errorf("%s has more than %d MiB", name, maxRuleBundle>>20)
+	}
+	return text, err
+}
+
+// unpack reads an OPA bundle (https://www.openpolicyagent.org/docs/management-bundles) in memory.
+func (s *ruleSources) unpack(text []byte) (fstest.MapFS, error) {
+	unpacked, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("it is no bundle (.tar.gz): %w", err)
 	}
 	n, err := io.Copy(io.Discard, io.LimitReader(unpacked, maxRuleBundle+1))
 	if err != nil {

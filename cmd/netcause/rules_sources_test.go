@@ -13,6 +13,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
+
+	"github.com/netcause/netcause/rules/registry/registrytest"
 )
 
 const signedRule = `# METADATA
@@ -37,25 +39,36 @@ func TestSignedBundle(t *testing.T) {
 	key, public := rsaKey(t)
 	_, other := rsaKey(t)
 	signed := filepath.Join(folder, "signed.tar.gz")
-	if err := os.WriteFile(signed, signedBundle(t, key), 0o600); err != nil {
+	packed := signedBundle(t, key)
+	if err := os.WriteFile(signed, packed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", folder)
+	server, host := registrytest.Serve(registrytest.Handler())
+	defer server.Close()
+	layer := registrytest.Layer{Name: "signed.tar.gz", MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", Content: packed}
+	if _, err := registrytest.Push(t.Context(), host+"/signed:1", layer); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		name, key, want string
+		name, path, key, want string
 	}{
-		{"its key", public, ""},
-		{"another key", other, "signature"},
-		{"no key is asked for", "", ""},
+		{"its key", signed, public, ""},
+		{"another key", signed, other, "signature"},
+		{"no key is asked for", signed, "", ""},
+		{"its key, from a registry", "oci://" + host + "/signed:1", public, ""},
+		{"another key, from a registry", "oci://" + host + "/signed:1", other, "signature"},
+		{"no key is asked for, from a registry", "oci://" + host + "/signed:1", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sources := ruleSources{paths: []string{signed}}
+			sources := ruleSources{paths: []string{c.path}}
 			if c.key != "" {
 				sources.key = filepath.Join(t.TempDir(), "key.pem")
 				if err := os.WriteFile(sources.key, []byte(c.key), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			library, err := sources.load()
+			library, err := sources.load(t.Context())
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("error %v, want %q", err, c.want)

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/netcause/netcause/rules/registry/registrytest"
 )
 
 func TestMain(m *testing.M) {
@@ -30,8 +34,10 @@ func TestScript(t *testing.T) {
 			return os.Symlink(cases, filepath.Join(env.WorkDir, "cases"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"bomb":  bomb,
+			"exits":    exits,
+			"bomb":     bomb,
+			"registry": serveRegistry,
+			"push":     push,
 		},
 	})
 }
@@ -64,4 +70,29 @@ func bomb(ts *testscript.TestScript, neg bool, args []string) {
 	file, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(errors.Join(writeBomb(file), file.Close()))
+}
+
+// registry: an OCI registry runs until the script ends, at $REGISTRY.
+func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: registry")
+	}
+	server, host := registrytest.Serve(registrytest.Handler())
+	ts.Defer(server.Close)
+	ts.Setenv("REGISTRY", host)
+}
+
+// push REPOSITORY:TAG FILE:TYPE...: pushes files to $REGISTRY as oras push does. The digest is $DIGEST.
+func push(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: push REPOSITORY:TAG FILE:TYPE...")
+	}
+	var layers []registrytest.Layer
+	for _, arg := range args[1:] {
+		file, mediaType, _ := strings.Cut(arg, ":")
+		layers = append(layers, registrytest.Layer{Name: file, MediaType: mediaType, Content: []byte(ts.ReadFile(file))})
+	}
+	digest, err := registrytest.Push(context.Background(), ts.Getenv("REGISTRY")+"/"+args[0], layers...)
+	ts.Check(err)
+	ts.Setenv("DIGEST", digest)
 }

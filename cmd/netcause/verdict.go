@@ -80,7 +80,7 @@ func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.
 	if err := v.check(); err != nil {
 		return err
 	}
-	library, err := v.rules.load()
+	library, err := v.rules.load(ctx)
 	if err != nil {
 		return err
 	}
