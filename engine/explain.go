@@ -36,10 +36,17 @@ type ExplainedCondition struct {
 	Values []string `json:"values,omitempty"`
 }
 
+// Explanation is what became of a rule's conditions.
+type Explanation struct {
+	Rules []ExplainedRule `json:"rules"`
+	// Stopped is why the rule did not come to its end, as far as which it is explained; empty: it did.
+	Stopped string `json:"stopped,omitempty"`
+}
+
 // Explain evaluates a rule for a node, or for the cluster, and says of its findings' conditions, and of those of the helpers
 // in its file that never gave anything, which did not hold and with what values. Where the rule lacks facts, and is not
-// evaluated therefore, it gives nothing.
-func (e *Engine) Explain(ctx context.Context, s *Seen, id, node string) (_ []ExplainedRule, err error) {
+// evaluated therefore, it gives nothing. It has the bounds of time and memory that a rule of the user's has.
+func (e *Engine) Explain(ctx context.Context, s *Seen, id, node string) (_ Explanation, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("explain rule %s: it panicked: %v", id, p)
@@ -47,32 +54,43 @@ func (e *Engine) Explain(ctx context.Context, s *Seen, id, node string) (_ []Exp
 	}()
 	rule, err := e.rule(id)
 	if err != nil {
-		return nil, err
+		return Explanation{}, err
 	}
 	i := slices.IndexFunc(s.in.evaluations(rule), func(ev evaluation) bool { return ev.subject().Name == node })
 	if i < 0 {
-		return nil, fmt.Errorf("rule %s is not evaluated for %q", id, node)
+		return Explanation{}, fmt.Errorf("rule %s is not evaluated for %q", id, node)
 	}
 	ev := s.in.evaluations(rule)[i]
 	if len(s.in.missingFor(ev)) > 0 || rule.Scope == ScopeNode && ev.node == nil {
-		return nil, nil
+		return Explanation{Rules: []ExplainedRule{}}, nil
 	}
 	input, err := s.in.input(ev.node, rule)
 	if err != nil {
-		return nil, err
+		return Explanation{}, err
 	}
 	x := newExplainer(e.compiler, rule.Rule)
-	limited, cancel := context.WithTimeout(withIncident(ctx, s.in), e.ruleTimeout)
+	// Every condition is tried for all it could be tried for: that may take what the rule itself does not.
+	guard, stop := startMemoryGuard(e.ruleMemory)
+	defer stop()
+	guarded, leave := guard.enter(withIncident(ctx, s.in), true)
+	defer leave()
+	limited, cancel := context.WithTimeoutCause(guarded, e.ruleTimeout, &timeError{e.ruleTimeout})
 	defer cancel()
-	// A rule that goes wrong is explained as far as it came.
 	_, err = rule.query.Eval(limited, rego.EvalParsedInput(input), rego.EvalQueryTracer(x), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return Explanation{}, context.Cause(ctx)
 	}
-	if err != nil && len(x.exits) == 0 {
-		return nil, err
+	if err == nil {
+		return Explanation{Rules: x.explained()}, nil
 	}
-	return x.explained(), nil
+	if limited.Err() != nil {
+		err = context.Cause(limited)
+	}
+	if x.last != nil {
+		x.last.failed++
+		x.last.values = append(x.last.values, "it was stopped here")
+	}
+	return Explanation{Rules: x.explained(), Stopped: err.Error()}, nil
 }
 
 // explainer is a tracer that counts what became of the conditions of one rule's file.
@@ -86,6 +104,7 @@ type explainer struct {
 	definitions map[int][]*condition
 	expressions map[expressionKey]*condition
 	exits       map[int]int // of definitions, by place
+	last        *condition  // the one that was evaluated last
 }
 
 // expressionKey finds an expression again: evaluation has copies.
@@ -197,11 +216,16 @@ func (x *explainer) TraceEvent(event topdown.Event) {
 		}
 		key := expressionKeyOf(node)
 		c := x.expressions[key]
+		if c != nil && event.Op == topdown.EvalOp {
+			x.last = c
+		}
 		switch {
 		case c == nil:
 		case event.Op == topdown.FailOp:
 			c.failed++
-			c.note(x.values(event, node))
+			if len(c.values) < maxExplained {
+				c.note(x.values(event, node))
+			}
 		case key == c.first:
 			c.tried++
 		}
@@ -209,7 +233,7 @@ func (x *explainer) TraceEvent(event topdown.Event) {
 }
 
 func (c *condition) note(values string) {
-	if values != "" && len(c.values) < maxExplained && !slices.Contains(c.values, values) {
+	if values != "" && !slices.Contains(c.values, values) {
 		c.values = append(c.values, values)
 	}
 }

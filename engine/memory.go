@@ -42,7 +42,11 @@ func (e *Engine) guardMemory() (guard *memoryGuard, stop func()) {
 	if e.customized == nil || len(e.customized.Custom) == 0 {
 		return nil, func() {}
 	}
-	guard = &memoryGuard{limit: e.ruleMemory, base: heapBytes(), running: map[int]context.CancelCauseFunc{}}
+	return startMemoryGuard(e.ruleMemory)
+}
+
+func startMemoryGuard(limit uint64) (guard *memoryGuard, stop func()) {
+	guard = &memoryGuard{limit: limit, base: heapBytes(), running: map[int]context.CancelCauseFunc{}}
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {

@@ -75,7 +75,7 @@ func (r *ruleEvaluation) evaluate(ctx context.Context, w io.Writer, id, path str
 		}
 		outcomes = map[string]engine.Outcome{r.node: one}
 	}
-	explained := map[string][]engine.ExplainedRule{}
+	explained := map[string]engine.Explanation{}
 	if r.explain {
 		for name := range outcomes {
 			if explained[name], err = compiled.Explain(ctx, seen, id, name); err != nil {
@@ -115,8 +115,11 @@ func writeOutcome(w io.Writer, name string, o engine.Outcome) {
 }
 
 // writeExplanation shows the conditions in the order of the file: "+" held, "-" never held, " " was not come to.
-func writeExplanation(w io.Writer, list []engine.ExplainedRule) error {
-	for _, rule := range list {
+func writeExplanation(w io.Writer, explanation engine.Explanation) error {
+	if explanation.Stopped != "" {
+		fmt.Fprintf(w, "  as far as it came: %s\n", report.Plain(explanation.Stopped))
+	}
+	for _, rule := range explanation.Rules {
 		fmt.Fprintf(w, "  %s  %s:%d\n", rule.Name, rule.File, rule.Row)
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, c := range rule.Conditions {
