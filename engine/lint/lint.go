@@ -21,13 +21,18 @@ var module string
 
 // Remark is one thing that a rule lacks.
 type Remark struct {
-	File    string `json:"file"`
+	File    string `json:"file"` // empty: it is of all files together
 	Row     int    `json:"row"`
 	ID      string `json:"id"` // of the lint rule: "needs"
 	Message string `json:"message"`
 }
 
-func (r Remark) String() string { return fmt.Sprintf("%s:%d: %s (%s)", r.File, r.Row, r.Message, r.ID) }
+func (r Remark) String() string {
+	if r.File == "" {
+		return fmt.Sprintf("%s (%s)", r.Message, r.ID)
+	}
+	return fmt.Sprintf("%s:%d: %s (%s)", r.File, r.Row, r.Message, r.ID)
+}
 
 // Rules judges the rules of reviews; ids are those of all rules that there are, tests the names of the tests by the
 // package that they are for.

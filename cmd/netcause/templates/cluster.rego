@@ -17,11 +17,14 @@
 package {{.Package}}
 
 # One member for each fault. The rule is evaluated once: input.cluster has the cluster's objects, input.nodes all nodes.
-# "netcause facts schema cluster" says what a cluster has, "netcause rules functions" what may be called. A group of facts
-# that is read below stands in needs above: where it was not read, the rule is not evaluated, and the report says so.
+# "netcause facts schema cluster" says what a cluster has, "netcause rules functions" what may be called. A group of
+# facts that is read below stands in needs above: where it was not read, the rule is not evaluated, and the report says
+# so.
 finding contains f if {
 	some service in input.cluster.services
 	_broken(service)
+	namespace := service.metadata.namespace
+	name := service.metadata.name
 
 	f := {
 		"subject": _subject(service),
@@ -29,9 +32,9 @@ finding contains f if {
 		"evidence": [_fact(service)],
 		"fix": {
 			"summary": "Say in a line what puts it right",
-			"steps": [{"cluster": true, "run": sprintf("kubectl -n %s edit service %s", [service.metadata.namespace, service.metadata.name])}],
+			"steps": [{"cluster": true, "run": sprintf("kubectl -n %s edit service %s", [namespace, name])}],
 		},
-		"verify": sprintf("kubectl -n %s get service %s shows a port", [service.metadata.namespace, service.metadata.name]),
+		"verify": sprintf("kubectl -n %s get service %s shows a port", [namespace, name]),
 	}
 }
 
