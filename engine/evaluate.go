@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -199,6 +201,9 @@ func (e *timeError) Error() string {
 // failure is a rule that went wrong; of one that was stopped it says where it spends its time.
 func (e *Engine) failure(ctx context.Context, ev evaluation, input ast.Value, err error) *FailedRule {
 	failed := &FailedRule{ID: ev.rule.ID, Subject: ev.subject(), Error: err.Error(), File: ev.rule.File}
+	if text, at := whileEvaluating(err, ev.rule.Package); at != nil {
+		failed.Error, failed.File, failed.Line = text, at.File, at.Row
+	}
 	var late *timeError
 	var large *memoryError
 	if !errors.As(err, &late) && !errors.As(err, &large) {
@@ -209,6 +214,19 @@ func (e *Engine) failure(ctx context.Context, ev evaluation, input ast.Value, er
 		failed.Error += fmt.Sprintf(": most of it in %s:%d; go through fewer members there, or compare by a key instead of each with each", at.file, at.row)
 	}
 	return failed
+}
+
+// whileEvaluating says what went wrong in a rule and where, and what to write where OPA's words leave its author alone.
+func whileEvaluating(err error, pkg string) (text string, at *ast.Location) {
+	var e *topdown.Error
+	if !errors.As(err, &e) || e.Location == nil {
+		return err.Error(), nil
+	}
+	text = fmt.Sprintf("%s:%d: %s", e.Location.File, e.Location.Row, strings.ReplaceAll(e.Message, "data."+pkg+".", ""))
+	if e.Code == topdown.ConflictErr {
+		text = strings.Join(strings.Fields(text), " ") + ": let the conditions of its definitions exclude each other, join them with `else`, or make it a set with `contains`"
+	}
+	return text, e.Location
 }
 
 // answer is what a rule says, in its own words.

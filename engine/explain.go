@@ -90,7 +90,8 @@ func (e *Engine) Explain(ctx context.Context, s *Seen, id, node string) (_ Expla
 		x.last.failed++
 		x.last.values = append(x.last.values, "it was stopped here")
 	}
-	return Explanation{Rules: x.explained(), Stopped: err.Error()}, nil
+	stopped, _ := whileEvaluating(err, rule.Package)
+	return Explanation{Rules: x.explained(), Stopped: stopped}, nil
 }
 
 // explainer is a tracer that counts what became of the conditions of one rule's file.

@@ -287,6 +287,7 @@ func (b *body) apply(name string, operands []*ast.Term, args []*shape, at *ast.L
 	if strings.HasPrefix(name, "netcause.") {
 		b.calls[name] = true
 	}
+	b.misuse(name, operands, args, at)
 	switch name {
 	case "array.concat":
 		return b.in.list(b.in.union(b.in.values(args[0]), b.in.values(args[1])))
@@ -431,7 +432,7 @@ func (b *body) ref(ref ast.Ref, at *ast.Location) *shape {
 		case head.Equal(ast.InputRootDocument.Value):
 			s = b.input
 		case head.Equal(ast.DefaultRootDocument.Value):
-			s, rest = b.data(ref)
+			s, rest = b.data(ref, at)
 		default:
 			s = b.vars[head]
 		}
@@ -448,19 +449,40 @@ func (b *body) ref(ref ast.Ref, at *ast.Location) *shape {
 }
 
 // data is the document that the longest constant part of a reference names, and what of the reference is left.
-func (b *body) data(ref ast.Ref) (*shape, ast.Ref) {
+func (b *body) data(ref ast.Ref, at *ast.Location) (*shape, ast.Ref) {
 	for n := len(ref.ConstantPrefix()); n > 1; n-- {
 		if rules := b.rules[ref[:n].String()]; len(rules) > 0 && len(rules[0].Head.Args) == 0 {
 			return b.document(ref[:n].String()), ref[n:]
 		}
 	}
+	if path := ref.ConstantPrefix().String(); len(ref.ConstantPrefix()) > 1 && !b.named(path) && at != nil {
+		p := place{at.File, at.Row, at.Col, path}
+		b.wrong[p] = mistake{p, fmt.Sprintf("%s is nowhere: a rule sees the facts in input and what rules say, no data: write what it has to know into the rule", path)}
+	}
 	return b.in.any, nil
+}
+
+// named is whether a path is a rule's, or leads to one.
+func (b *body) named(path string) bool {
+	if b.rules[path] != nil {
+		return true
+	}
+	for rule := range b.rules {
+		if strings.HasPrefix(rule, path+".") || strings.HasPrefix(path, rule+".") || strings.HasPrefix(path, rule+"[") || strings.HasPrefix(rule, path+"[") {
+			return true
+		}
+	}
+	return false
 }
 
 // choose is one step of a reference.
 func (b *body) choose(s *shape, key *ast.Term, at *ast.Location) *shape {
 	name, constant := key.Value.(ast.String)
 	if !constant {
+		if at != nil && b.all(s, kindText, kindNumber, kindBoolean) {
+			p := place{at.File, at.Row, at.Col, "[]"}
+			b.wrong[p] = mistake{p, fmt.Sprintf("it goes through %s, which has no members: `some x in …` takes a list, a set or an object", kindNames[b.in.alternatives(s)[0].kind])}
+		}
 		b.bind(key, b.in.keys(s))
 		return b.in.values(s)
 	}
@@ -504,6 +526,9 @@ func (in *inputShapes) field(s *shape, name string) (*shape, string) {
 		return s.elem, ""
 	case kindList:
 		if s.elem.kind == kindObject && s.elem.name != "" {
+			if _, ok := s.elem.field(name); !ok {
+				return nil, fmt.Sprintf("a list of %s has no field %q: go through it with `some x in …` and compare a field of x (netcause facts schema %[1]s)", s.elem.name, name)
+			}
 			return nil, fmt.Sprintf("a list of %s has no field %q: go through it with `some x in …` and write x.%[2]s", s.elem.name, name)
 		}
 		return nil, fmt.Sprintf("a list has no field %q: go through it with `some x in …`", name)
@@ -527,10 +552,13 @@ func (in *inputShapes) noField(s *shape, name string) string {
 		if s == in.byScope[ScopeCluster] {
 			scope = ScopeCluster
 		}
-		return fmt.Sprintf("input has no field %q%s: a rule of scope %s has input.%s",
-			name, didYouMean(name, s.fieldNames()), scope, strings.Join(s.fieldNames(), ", input."))
+		return fmt.Sprintf("input has no field %q: a rule of scope %s has input.%s",
+			name, scope, strings.Join(s.fieldNames(), ", input."))
 	case (s == in.node || s == in.namespace) && bulkGroups[name]:
 		return fmt.Sprintf("%s is too large to be seen whole: ask about it with a function such as netcause.chain or netcause.service_path (netcause rules functions)", name)
+	}
+	if s.name == "Sysctl" {
+		return fmt.Sprintf("Sysctl has no field %q: a key with dots stands in brackets, sysctls[\"net.ipv4.ip_forward\"].value", name)
 	}
 	return fmt.Sprintf("%s has no field %q%s (netcause facts schema %s)", s.name, name, didYouMean(name, s.fieldNames()), s.name)
 }
@@ -610,10 +638,10 @@ func (in *inputShapes) keys(s *shape) *shape {
 	switch s.kind {
 	case kindList:
 		return in.number
-	case kindDict, kindObject:
+	case kindObject:
 		return in.text
 	case kindSet:
 		return s.elem
 	}
-	return in.any
+	return in.any // a rule may key an object by whatever it likes
 }

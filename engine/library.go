@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -129,6 +130,8 @@ func (l *Library) addFile(folder fs.FS, name, file string, custom bool) error {
 	if err != nil {
 		return &RuleError{File: file, Problem: err.Error()}
 	}
+	// Editors of Windows begin a file with a byte order mark.
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	module, err := ast.ParseModuleWithOpts(file, string(text), ast.ParserOptions{
 		ProcessAnnotation: true,
 		RegoVersion:       ast.RegoV1,

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -38,13 +39,22 @@ var wordings = []struct {
 	{regexp.MustCompile(`^assigned var (\S+) unused`), "$1 gets a value that nothing uses: use it, or drop the line"},
 	{regexp.MustCompile(`^declared var (\S+) unused`), "$1 is declared with `some` and nothing uses it: write `some _ in …`, or drop it"},
 	{regexp.MustCompile(`^unexpected eof token`), "the text ends within a rule: a bracket that is opened above is not closed"},
-	{regexp.MustCompile(`^illegal token`), "a character that Rego does not know: texts stand in \"…\" or `…`, not in '…'"},
+	{regexp.MustCompile(`^illegal ! character`), "Rego has no `!`: write `not x`, or `!=` between two values"},
 	{regexp.MustCompile(`^unexpected and token|hint: .import future\.keywords\.and`), "Rego has no `and`: write each condition in a line of its own, they all must hold"},
 	{regexp.MustCompile(`hint: .import future\.keywords\.or|^unexpected or token`), "Rego has no `or`: write `x in {1, 2}`, or a second rule of the same name"},
+	{regexp.MustCompile(`^unexpected \] token`), "nothing stands between [ and ]: Rego goes through a list with `some x in list`, and then asks for x.field"},
+	{regexp.MustCompile(`^unexpected minus token`), "a name has no dash: write _ instead, also in the package"},
+	{regexp.MustCompile(`^cannot assign to call`), "left of := stands no name: a name has letters, digits and _, no dash"},
+	{regexp.MustCompile(`^var (\S+) assigned above`), "$1 has a value already, and keeps it: give the second value another name"},
+	{regexp.MustCompile(`non-terminated (object|array|set)`), "the brackets close too late, or a comma lacks in the line above"},
+	{regexp.MustCompile(`^unexpected : token: expected \\n`), "an object stands where a name is expected: a rule that gives objects begins with `finding contains {…} if {`"},
 	{regexp.MustCompile(`^unexpected if keyword`), "an `if` within a body: write the condition in a line of its own, or make a rule of it"},
-	{regexp.MustCompile(`^unexpected (.+) token: expected \\n or ; or }`), "a condition ends before this $1: is there a bracket too many or too few, or two conditions in one line? (Rego goes through a list with `some x in …`)"},
+	{regexp.MustCompile(`^unexpected identifier token: expected \\n`), "two words stand side by side that do not belong together: one condition in a line, and a list is gone through with `some x in list` (Rego has no `for`)"},
+	{regexp.MustCompile(`^unexpected (.+) token: expected \\n or ; or }`), "a condition ends before this `$1`: is there a bracket too many or too few, or two conditions in one line? (Rego goes through a list with `some x in …`)"},
 	{regexp.MustCompile(`^rule (\S+) is recursive`), "$1 asks for itself, which Rego does not do: for ways through a graph there are graph.reachable and walk"},
 	{regexp.MustCompile(`^undefined schema: (\S+)`), "METADATA schemas names $1, and there are schema.node and schema.cluster"},
+	{regexp.MustCompile(`^yaml: (?:line \d+: )?found character that cannot start any token`), "METADATA has a tab, or a character that has a meaning in YAML: indent with blanks, and write such a text in \"…\""},
+	{regexp.MustCompile(`(?s)^yaml: unmarshal errors:\s+line \d+: mapping key ("\w+") already defined`), "METADATA has $1 twice: drop one"},
 	{regexp.MustCompile(`^yaml: (?:line \d+: )?(.+)`), "METADATA is no YAML ($1): each line is `# key: value`, what belongs to custom is two blanks further in, a text with `: ` in it stands in \"…\""},
 }
 
@@ -90,12 +100,19 @@ func problemOf(e *ast.Error, library []string) string {
 			return string(w.pattern.ExpandString(nil, w.say, e.Message, match))
 		}
 	}
+	if strings.HasPrefix(e.Message, "illegal token") {
+		return illegalToken(e)
+	}
 	if name, ok := strings.CutPrefix(e.Message, "undefined function "); ok {
 		return undefinedFunction(name, library)
 	}
 	switch detail := e.Details.(type) {
 	case *ast.UnificationErrDetail:
-		return fmt.Sprintf("the two sides are never equal: one is %s, the other %s", inWords(detail.Left), inWords(detail.Right))
+		hint := ""
+		if types.Compare(detail.Left, types.Nl) == 0 || types.Compare(detail.Right, types.Nl) == 0 {
+			hint = ": a field that is not there is undefined in Rego, not null: ask with `not`"
+		}
+		return fmt.Sprintf("the two sides are never equal: one is %s, the other %s%s", inWords(detail.Left), inWords(detail.Right), hint)
 	case *ast.RefErrInvalidDetail:
 		if len(detail.OneOf) > 0 {
 			written := strings.Trim(detail.Ref[detail.Pos].Value.String(), `"`)
@@ -103,23 +120,58 @@ func problemOf(e *ast.Error, library []string) string {
 		}
 	case *ast.ArgErrDetail:
 		function, _, _ := strings.Cut(e.Message, ":")
-		return fmt.Sprintf("%s does not take (%s): it takes (%s)", function, arguments(detail.Have), arguments(detail.Want.Args))
+		have, want := detail.Have, detail.Want.Args
+		if arity, ok := arityOf(function); ok {
+			want = want[:min(len(want), arity)]
+			if !strings.Contains(e.Message, "arity") {
+				have = have[:min(len(have), arity)]
+			}
+		}
+		hint := ""
+		if len(have) > 0 && (function == "contains" || function == "startswith" || function == "endswith") && inWords(have[0]) == "a list" {
+			hint = ": whether a list has a member is asked with `x in list`"
+		}
+		return fmt.Sprintf("%s does not take (%s): it takes (%s)%s", function, arguments(have), arguments(want), hint)
 	}
 	return e.Message
 }
 
-// arguments are a function's in words, without the last that stands for its result.
+// illegalToken names the character that the parser stops at.
+func illegalToken(e *ast.Error) string {
+	say := "a character that Rego does not know"
+	if detail, ok := e.Details.(*ast.ParserErrorDetail); ok && detail.Idx >= 0 && detail.Idx < len(detail.Line) {
+		for _, r := range detail.Line[detail.Idx:] {
+			say = fmt.Sprintf("%c is a character that Rego does not know", r)
+			if r == '?' {
+				return say + ": write two rules of one name, each with its `if`"
+			}
+			break
+		}
+	}
+	return say + ": texts stand in \"…\" or `…`, not in '…'"
+}
+
+func arityOf(function string) (int, bool) {
+	for _, b := range capabilities().Builtins {
+		if b.Name == function {
+			return b.Decl.Arity(), true
+		}
+	}
+	return 0, false
+}
+
+// arguments are a function's in words.
 func arguments(list []types.Type) string {
 	var words []string
 	for _, t := range list {
-		named, ok := t.(*types.NamedType)
-		switch {
-		case t == nil || ok && (named.Name == "answer" || named.Name == "output"):
-		case ok:
+		if named, ok := t.(*types.NamedType); ok {
 			words = append(words, named.Name+": "+inWords(named.Type))
-		default:
-			words = append(words, inWords(t))
+			continue
 		}
+		if t == nil {
+			t = types.A
+		}
+		words = append(words, inWords(t))
 	}
 	return strings.Join(words, ", ")
 }
@@ -265,7 +317,7 @@ func (inf *inference) outcomeProblem(r *ast.Rule, name, write string, want *shap
 			continue
 		case kindObject:
 		default:
-			return fmt.Sprintf("a member of %s is %s, and it is an object: write %s", name, kindNames[one.kind], write)
+			return fmt.Sprintf("a member of %s is %s, where an object belongs: write %s", name, kindNames[one.kind], write)
 		}
 		for _, field := range required {
 			if _, ok := one.field(field); !ok {
@@ -274,6 +326,29 @@ func (inf *inference) outcomeProblem(r *ast.Rule, name, write string, want *shap
 		}
 		if problem := inf.misfit(one, want, name); problem != "" {
 			return problem
+		}
+		if problem := inf.evidenceProblem(one, name, want); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// evidenceProblem says what evidence lacks: a reader checks a fact by its value and where it was read.
+func (inf *inference) evidenceProblem(member *shape, name string, want *shape) string {
+	list, ok := member.field("evidence")
+	if !ok || list.shape.elem == nil {
+		return ""
+	}
+	evidence, ok := want.field("evidence")
+	if !ok {
+		return ""
+	}
+	for _, one := range inf.in.alternatives(list.shape.elem) {
+		for _, field := range []string{"fact", "value", "source"} {
+			if _, ok := one.field(field); !ok && one.kind == kindObject {
+				return fmt.Sprintf("evidence of %s has no %q%s: write {\"fact\": …, \"value\": …, \"source\": x.source}", name, field, insteadOf(field, one, evidence.shape.elem))
+			}
 		}
 	}
 	return ""
@@ -329,6 +404,79 @@ func (inf *inference) misfit(given, want *shape, path string) string {
 			}
 			return fmt.Sprintf("%s is %s, and the engine reads %s%s", path, kindNames[given.kind], kindNames[want.kind], hint)
 		}
+	}
+	return ""
+}
+
+// misuse notes what a function makes of arguments of these shapes without an error: nothing, or a text that nobody wants.
+func (b *body) misuse(function string, operands []*ast.Term, args []*shape, at *ast.Location) {
+	if at == nil {
+		return
+	}
+	problem := ""
+	switch function {
+	case "internal.member_2", "internal.member_3":
+		if last := args[map[string]int{"internal.member_2": 1, "internal.member_3": 2}[function]]; b.all(last, kindText, kindNumber, kindBoolean) {
+			problem = fmt.Sprintf("`in` goes through a list, a set or an object, and this is %s", kindNames[last.kind])
+			if last.kind == kindText {
+				problem += ": write `contains(text, \"part\")`"
+			}
+		}
+	case "sprintf":
+		problem = b.formatProblem(operands, at)
+	default:
+		return
+	}
+	p := place{at.File, at.Row, at.Col, function}
+	if problem == "" {
+		b.sound[p] = true
+		return
+	}
+	b.wrong[p] = mistake{p, problem}
+}
+
+// all is whether a shape is of one of some kinds, whatever it is at a time.
+func (b *body) all(s *shape, kinds ...kind) bool {
+	members := b.in.alternatives(s)
+	return len(members) > 0 && !slices.ContainsFunc(members, func(one *shape) bool { return !slices.Contains(kinds, one.kind) })
+}
+
+// verb is one of sprintf's, with its flags, width and precision, and the number of its value where the format says it.
+var verb = regexp.MustCompile(`%[-+# 0]*\d*(?:\.\d+)?(?:\[(\d+)\])?(.)`)
+
+// formatProblem compares the places of a format with the values for them: sprintf writes %!d(string=a) where they do not fit.
+func (b *body) formatProblem(operands []*ast.Term, at *ast.Location) string {
+	format, ok := operands[0].Value.(ast.String)
+	if !ok || len(operands) < 2 {
+		return ""
+	}
+	values, ok := operands[1].Value.(*ast.Array)
+	if !ok {
+		return ""
+	}
+	numbered, next := false, 0
+	for _, match := range verb.FindAllStringSubmatch(string(format), -1) {
+		if match[2] == "%" {
+			continue
+		}
+		if match[1] != "" {
+			numbered = true
+			next, _ = strconv.Atoi(match[1])
+			next--
+		}
+		if next < 0 || next >= values.Len() {
+			return fmt.Sprintf("sprintf has a place %d and is given %d values: give it one for each %%s, %%d, …", next+1, values.Len())
+		}
+		switch value := b.term(values.Elem(next), at); {
+		case match[2] == "s" && b.all(value, kindNumber):
+			return fmt.Sprintf("place %d of sprintf is %%s, and its value is a number: write %%d", next+1)
+		case match[2] == "d" && b.all(value, kindText, kindBoolean, kindList, kindSet, kindObject, kindDict):
+			return fmt.Sprintf("place %d of sprintf is %%d, and its value is %s: write %%s", next+1, kindNames[b.in.alternatives(value)[0].kind])
+		}
+		next++
+	}
+	if !numbered && next < values.Len() {
+		return fmt.Sprintf("sprintf has %d places and is given %d values: write a %%s or %%d for each", next, values.Len())
 	}
 	return ""
 }

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -90,6 +92,8 @@ func (e *RuleError) Error() string {
 // rulesPackage is the prefix of every rule's package.
 const rulesPackage = "netcause.rules."
 
+var notKebab = regexp.MustCompile(`[^a-z0-9]+`)
+
 var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // ruleFromModule reads a rule's METADATA. Modules outside netcause.rules are helpers: for them it gives nil.
@@ -117,8 +121,11 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 		r.Sources = append(r.Sources, resource.Ref.String())
 	}
 	line := annotations.Location.Row
+	at := func(problem string) *RuleError {
+		return &RuleError{file, metadataRow(module, problem, line), "METADATA: " + problem}
+	}
 	if problem := customProblem(annotations.Custom); problem != "" {
-		return nil, &RuleError{file, line, "METADATA: " + problem}
+		return nil, at(problem)
 	}
 	var custom struct {
 		ID       string     `json:"id"`
@@ -137,16 +144,47 @@ func ruleFromModule(file string, module *ast.Module) (*Rule, error) {
 		err = json.Unmarshal(text, &custom)
 	}
 	if err != nil {
-		return nil, &RuleError{file, line, "METADATA custom: " + err.Error()}
+		return nil, at(kindProblem(err))
 	}
 	r.ID, r.Category, r.Severity, r.Scope = custom.ID, custom.Category, custom.Severity, custom.Scope
 	r.Needs, r.Explains, r.Causes = nonNil(custom.Needs), nonNil(custom.Explains), nonNil(custom.Causes)
 	r.NeedsAny, r.Optional = custom.NeedsAny, custom.Optional
 	r.RuledOut = custom.RuledOut
 	if problem := r.problem(); problem != "" {
-		return nil, &RuleError{file, line, "METADATA: " + problem}
+		return nil, at(problem)
 	}
 	return r, nil
+}
+
+// metadataRow is the line of the field that a problem begins with, or of the METADATA where the field is not there.
+func metadataRow(module *ast.Module, problem string, otherwise int) int {
+	field, _, _ := strings.Cut(strings.TrimPrefix(problem, "custom."), " ")
+	field = strings.TrimSuffix(field, ":")
+	for _, comment := range module.Comments {
+		text := strings.TrimSpace(string(comment.Text))
+		if comment.Location.Row >= otherwise && comment.Location.Row < module.Package.Location.Row && strings.HasPrefix(text, field+":") {
+			return comment.Location.Row
+		}
+	}
+	return otherwise
+}
+
+// kindProblem is what is said of a field of METADATA that is of another kind than it should be.
+func kindProblem(err error) string {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return "custom: " + err.Error()
+	}
+	field, _, _ := strings.Cut(kind.Field, ".")
+	switch kind.Type.Kind() {
+	case reflect.Slice:
+		if field == "needs_any" {
+			return fmt.Sprintf("custom.%s is no list of lists: write `%[1]s: [[links], [routes]]`", field)
+		}
+		return fmt.Sprintf("custom.%s is no list: write `%[1]s: […]`", field)
+	default:
+		return fmt.Sprintf("custom.%s is of JSON kind %s, where a text belongs", field, kind.Value)
+	}
 }
 
 // nonNil is a list that JSON shows as one, also where it is empty.
@@ -162,7 +200,7 @@ func (r *Rule) problem() string {
 	case r.ID == "":
 		return "custom.id is missing"
 	case !idPattern.MatchString(r.ID):
-		return fmt.Sprintf("custom.id %q is not kebab-case", r.ID)
+		return fmt.Sprintf("custom.id %q is not kebab-case: write %s", r.ID, strings.Trim(notKebab.ReplaceAllString(strings.ToLower(r.ID), "-"), "-"))
 	case !slices.Contains(Categories, r.Category):
 		return fmt.Sprintf("custom.category %q is not one of %s", r.Category, strings.Join(Categories, ", "))
 	case r.Scope != ScopeNode && r.Scope != ScopeCluster:
