@@ -46,6 +46,8 @@ type built struct {
 	*machine
 	tables   iproute2.TableNames
 	netnsIDs iproute2.NetnsIDs
+	// plain are the outputs of each namespace that do not tell the kinds of devices.
+	plain    map[string]plainDevices
 	unparsed []string
 }
 
@@ -58,7 +60,7 @@ func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 	for _, file := range m.files {
 		file.data = validText(file.data)
 	}
-	b := &built{machine: m, tables: iproute2.TableNames{}}
+	b := &built{machine: m, tables: iproute2.TableNames{}, plain: map[string]plainDevices{}}
 	for _, name := range m.files.under("etc/iproute2/") {
 		if base := strings.TrimPrefix(name, "etc/iproute2/"); base == "rt_tables" || strings.HasPrefix(base, "rt_tables.d/") {
 			maps.Copy(b.tables, iproute2.ParseTableNames(m.files.data(name)))
@@ -84,6 +86,7 @@ func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 		b.netns(name, &ns.NetNS)
 		n.Namespaces = append(n.Namespaces, ns)
 	}
+	b.joinVeths(n)
 	if b.best("", namespaceNames) != nil || len(names) > 0 {
 		n.NamespaceList = facts.ReadGroup(names, "ip netns")
 		if len(names) == 0 {

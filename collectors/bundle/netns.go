@@ -37,6 +37,9 @@ func (b *built) devices(netns string, n *facts.NetNS) {
 	for _, o := range b.all(netns, devices) {
 		d := iproute2.ParseDevices(o.file, o.text, b.netnsIDs)
 		understood := d.Detailed && d.ShowsLinks
+		if _, twice := b.plain[netns]; d.ShowsLinks && !d.Detailed && !twice {
+			b.plain[netns] = plainDevices{d, o}
+		}
 		score := 0
 		if understood {
 			score = 1

@@ -75,7 +75,7 @@ func TestReadRecorded(t *testing.T) {
 		t.Errorf("the source is %s", n1.Links.Value[i].Source)
 	}
 	for _, ns := range n1.Namespaces {
-		if ns.Pod == nil || ns.Pod.Name != ns.ID || ns.Routes.Status != facts.Read || ns.Links.Status != facts.Absent {
+		if ns.Pod == nil || ns.Pod.Name != ns.ID || ns.Routes.Status != facts.Read || ns.Links.Status != facts.Read {
 			t.Errorf("namespace %s: %+v, routes %v, links %v", ns.ID, ns.Pod, ns.Routes.Status, ns.Links.Status)
 		}
 	}
