@@ -84,6 +84,9 @@ func (in *intake) file(ctx context.Context, path string, r io.Reader, size int64
 func (in *intake) single(ctx context.Context, path string, head []byte, r io.Reader, size int64, at time.Time) error {
 	name := path[strings.LastIndexAny(path, `/\`)+1:]
 	if !recognised(name, head) {
+		if why := sealed(head); why != "" {
+			return fmt.Errorf("%s: %w: %s", path, ErrNotBundle, why)
+		}
 		return fmt.Errorf("%s: %w: it is no tar archive, compressed or not, and no output that is known", path, ErrNotBundle)
 	}
 	if err := in.meter.countFile(path, ""); err != nil {
@@ -112,9 +115,11 @@ type archive struct {
 	unpacked *unpacked
 	entries  int
 	zipped   int64 // bytes taken out of a zip archive
-	meter    *meter
-	in       *intake
-	at       time.Time
+	// encrypted is how many entries of a zip archive are.
+	encrypted int
+	meter     *meter
+	in        *intake
+	at        time.Time
 }
 
 // read takes the wanted files of an archive. What goes wrong with one file, or ends the archive early, is among the tree's
@@ -210,7 +215,7 @@ func (a *archive) entry(ctx context.Context, t *tree, header *tar.Header, r io.R
 		case packed(head) != unknown:
 			return a.nested(ctx, t, name, buffered, header)
 		case !recognised(name, head):
-			a.in.note(a.path, name).PassedOver = notRecognised
+			a.in.leave(a.path, name, passedOver(name, head), sealed(head) != "")
 			return nil
 		}
 	}
@@ -243,7 +248,7 @@ func unexpected(err error) error {
 func (a *archive) nested(ctx context.Context, t *tree, name string, r io.Reader, header *tar.Header) error {
 	path := a.path + ": " + printable(name)
 	if a.level >= maxNested {
-		a.in.note(a.path, name).PassedOver = fmt.Sprintf("an archive in %d others", maxNested)
+		a.in.leave(a.path, name, fmt.Sprintf("an archive in %d others: unpack one of these, and give the folder", maxNested), true)
 		return nil
 	}
 	before := a.in.used

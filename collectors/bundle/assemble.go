@@ -70,6 +70,7 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 	}
 	for _, node := range merged.Nodes {
 		podsOfNamespaces(node, merged.Cluster)
+		in.namesOfNamespaces(node)
 	}
 	return merged, nil
 }

@@ -33,6 +33,9 @@ const (
 	namespaceNames // ip netns
 	legacyTables   // /proc/net/ip_tables_names
 	processList
+	ifconfigDevices
+	driverSettings     // ethtool
+	protocolStatistics // netstat -s
 )
 
 // command is a command whose output is in a bundle, as far as its words tell what that is.
@@ -107,6 +110,16 @@ func parseCommand(words []string) command {
 		c.subject = uname
 	case name == "hostname" && (len(args) == 0 || len(args) == 1 && (args[0] == "-f" || args[0] == "--fqdn")):
 		c.subject = hostname
+	case name == "ps":
+		c.ps(args)
+	case name == "ipvsadm" || name == "ipvsadm-save":
+		c.ipvsadm(name, args)
+	case name == "ifconfig":
+		if len(args) == 0 || len(args) == 1 && args[0] == "-a" {
+			c.subject = ifconfigDevices
+		}
+	case name == "ethtool":
+		c.subject = driverSettings
 	case name == "cat" && len(args) == 1:
 		c.file(args[0])
 	}
@@ -313,11 +326,71 @@ func (c *command) ss(args []string) {
 	}
 }
 
+var netstatLong = map[string]string{
+	"--all": "a", "--listening": "l", "--numeric": "n", "--programs": "p", "--tcp": "t", "--udp": "u", "--extend": "e", "--wide": "W", "--timers": "o",
+	"--route": "r", "--statistics": "s",
+}
+
+// ps takes those that show all processes with their command lines. A format of one's own has to end with it.
+func (c *command) ps(args []string) {
+	all, words, format := false, "", ""
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		short, dash := strings.CutPrefix(arg, "-")
+		switch {
+		case strings.HasPrefix(short, "-"):
+			return
+		case strings.HasSuffix(short, "o") || strings.HasSuffix(short, "O"):
+			if i++; i == len(args) || format != "" {
+				return
+			}
+			format = args[i]
+		case strings.Trim(short, "aAxuefFlLjmwHcZ1234567890") != "":
+			return // of a user, of a terminal, sorted …
+		}
+		if dash {
+			all = all || strings.ContainsAny(short, "eA")
+		} else {
+			words += short
+		}
+	}
+	all = all || strings.Contains(words, "a") && strings.Contains(words, "x")
+	last := format[strings.LastIndexByte(format, ',')+1:]
+	if all && (format == "" || slices.Contains([]string{"args", "cmd", "command"}, last)) {
+		c.subject = processList
+	}
+}
+
+// ipvsadm takes `ipvsadm -Ln` and `ipvsadm -Sn`. Without -n addresses and ports are names; --stats, --rate and -c show
+// something else.
+func (c *command) ipvsadm(name string, args []string) {
+	list, numeric := name == "ipvsadm-save", false
+	for _, arg := range args {
+		switch short, dash := strings.CutPrefix(arg, "-"); {
+		case arg == "--list", arg == "--save":
+			list = true
+		case arg == "--numeric":
+			numeric = true
+		case arg == "--exact", arg == "--sort":
+		case dash && strings.Trim(short, "LlSn") == "":
+			list = list || strings.ContainsAny(short, "LlS")
+			numeric = numeric || strings.Contains(short, "n")
+		default:
+			return
+		}
+	}
+	if list && numeric {
+		c.subject = ipvsTable
+	}
+}
+
 func (c *command) netstat(args []string) {
 	letters := ""
 	for _, arg := range args {
 		short, ok := strings.CutPrefix(arg, "-")
-		if !ok || strings.HasPrefix(short, "-") {
+		if long, isLong := netstatLong[arg]; isLong {
+			short = long
+		} else if !ok || strings.HasPrefix(short, "-") {
 			return
 		}
 		letters += short
@@ -325,7 +398,9 @@ func (c *command) netstat(args []string) {
 	switch {
 	case strings.Contains(letters, "r"):
 		c.subject, c.main, c.inet = netstatRoutes, true, true
-	case strings.ContainsAny(letters, "sgiM"):
+	case strings.Contains(letters, "s"):
+		c.subject = protocolStatistics
+	case strings.ContainsAny(letters, "giM"):
 	case strings.ContainsAny(letters, "la"):
 		c.protocols(letters)
 		c.subject = netstatSockets

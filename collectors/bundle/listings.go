@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,9 +41,15 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 			o.used.facts("ipset")
 		}
 	}
-	n.IPVS = b.listing(netns, ipvsTable, "/proc/net/ip_vs", func(o *output) (facts.Listing, bool) {
-		return facts.Listing{Format: "proc-ip_vs"}, bytes.HasPrefix(o.text, []byte("IP Virtual Server"))
-	})
+	n.IPVS = b.listing(netns, ipvsTable, "/proc/net/ip_vs", ipvsListing)
+	for _, o := range b.all(netns, ipvsTable) {
+		// ipvsadm asks for the kernel's ip_vs by a socket option (ENOPROTOOPT), and has tried to load it before.
+		if n.IPVS.Status != facts.Read && bytes.HasPrefix(bytes.TrimSpace(o.text), []byte("Can't initialize ipvs: Protocol not available")) {
+			n.IPVS = facts.ReadGroup(facts.Listing{Format: "ipvsadm"}, facts.Source(o.file))
+			n.IPVS.Reason = "ip_vs is not in the kernel"
+			o.used.facts("ipvs")
+		}
+	}
 	for _, of := range []struct {
 		inet6       bool
 		nft, legacy *facts.Group[facts.Listing]
@@ -57,6 +64,28 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 		b.legacyTables(netns, of.inet6, of.legacy)
 	}
 }
+
+// ipvsListing says whether a text is /proc/net/ip_vs, `ipvsadm -Ln` or `ipvsadm -Sn`. With --stats, --rate or -c the table has
+// other columns; without -n it has names. A saved table without servers is empty.
+func ipvsListing(o *output) (facts.Listing, bool) {
+	text := bytes.TrimLeft(o.text, " \t\r\n")
+	switch {
+	case bytes.HasPrefix(text, []byte("IP Virtual Server")):
+		if !bytes.Contains(text[:min(len(text), headSize)], []byte("Forward Weight")) {
+			return facts.Listing{}, false
+		}
+		if strings.HasPrefix(o.command.line, "ipvsadm") || !ipvsHex.Match(text) && bytes.Contains(text, []byte("\nTCP ")) {
+			return facts.Listing{Format: "ipvsadm"}, true
+		}
+		return facts.Listing{Format: "proc-ip_vs"}, true
+	case bytes.HasPrefix(text, []byte("-A ")), len(text) == 0 && strings.HasPrefix(o.command.line, "ipvsadm"):
+		return facts.Listing{Format: "ipvsadm"}, true
+	}
+	return facts.Listing{}, false
+}
+
+// ipvsHex is a server of /proc/net/ip_vs.
+var ipvsHex = regexp.MustCompile(`(?m)^(TCP|UDP|SCTP) +(\[[0-9a-f:]{39}\]|[0-9A-F]{8}):[0-9A-F]{4} `)
 
 // ipsetSaveOf writes what `ipset list` prints as `ipset save` would: one is what facts have, the other what most bundles
 // have. ok is false where a line is neither of a set's head nor one of its members.
@@ -93,7 +122,7 @@ func (b *built) listing(netns string, s subject, command string, format func(*ou
 		listing, ok := format(o)
 		switch {
 		case !ok && g.Status != facts.Read:
-			g = facts.Unread[facts.Listing](facts.Failed, fmt.Sprintf("%s says: %s", o.file, printable(firstLine(o.text))), facts.Source(o.file))
+			g = facts.Unread[facts.Listing](refusal(string(o.text)), fmt.Sprintf("%s says: %s", o.file, printable(firstLine(o.text))), facts.Source(o.file))
 		case ok && (g.Status != facts.Read || len(o.text) > len(facts.Text(&g))):
 			g = readListing(listing, o)
 			o.used.facts(map[subject]string{nftRuleset: "nftables", ipsetSave: "ipset", ipvsTable: "ipvs"}[s])

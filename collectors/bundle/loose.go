@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/netcause/netcause/collectors/lines"
+	"github.com/netcause/netcause/collectors/procps"
 )
 
 const notRecognised = "not recognised: no name and no content that is known"
@@ -20,7 +21,7 @@ func recognised(name string, head []byte) bool {
 		return false
 	}
 	head = unixLines(head)
-	if looksLikeObjects(head) || prompted(head) {
+	if looksLikeObjects(head) || prompted(head) || isPodTable(head) {
 		return true
 	}
 	return subjectOf(name, head).subject != nothing
@@ -121,6 +122,8 @@ var (
 	commentLine   = regexp.MustCompile(`(?m)^\s*[#;]`)
 	unameLine     = regexp.MustCompile(`\ALinux \S+ \d+\.\d+\S* #`)
 	conntrackLine = regexp.MustCompile(`(?m)^(ipv[46] +\d+ +)?\w+ +\d+ +\d* ?\w* ?src=\S+ dst=\S+ `)
+	ipvsSaveLine  = regexp.MustCompile(`\A-A -[tuf] \S+ -s \S+`)
+	ifconfigLine  = regexp.MustCompile(`\A\S+(: flags=\d+<|\s+Link encap:)`)
 	counterLine   = regexp.MustCompile(`(?m)^cpu=\d+\s+(\w+=\d+ )*insert_failed=`)
 )
 
@@ -142,8 +145,8 @@ func contentOf(head []byte) command {
 	case bytes.HasPrefix(trimmed, []byte("table ")) && regexp.MustCompile(`\Atable (ip|ip6|inet|arp|bridge|netdev) \S+ \{`).Match(trimmed),
 		bytes.HasPrefix(trimmed, []byte("# Warning: table ")):
 		return of(nftRuleset)
-	case bytes.HasPrefix(trimmed, []byte("IP Virtual Server version")) && bytes.Contains(head, []byte("RemoteAddress:Port Forward Weight")) && bytes.Contains(head, []byte("Prot LocalAddress:Port Scheduler Flags")):
-		return of(nothing) // ipvsadm -Ln looks so as well, with other numbers
+	case bytes.HasPrefix(trimmed, []byte("IP Virtual Server version")), ipvsSaveLine.Match(trimmed):
+		return of(ipvsTable)
 	case bytes.HasPrefix(trimmed, []byte("create ")) && bytes.Contains(trimmed, []byte(" hash:")):
 		return of(ipsetSave)
 	case bytes.HasPrefix(trimmed, []byte("Name: ")) && bytes.Contains(trimmed, []byte("\nType: ")) && bytes.Contains(trimmed, []byte("\nHeader: ")):
@@ -174,6 +177,10 @@ func contentOf(head []byte) command {
 		return of(conntrackCounters)
 	case conntrackLine.Match(head):
 		return of(conntrackEntries)
+	case procps.IsProcessHeader(firstLine(trimmed)):
+		return of(processList)
+	case ifconfigLine.Match(trimmed):
+		return of(ifconfigDevices)
 	case bytes.HasPrefix(trimmed, []byte("Chain ")) && bytes.Contains(head, []byte("(policy ")), bytes.HasPrefix(trimmed, []byte("-P INPUT ")), bytes.HasPrefix(trimmed, []byte("-P PREROUTING ")):
 		return of(iptablesTable)
 	}
@@ -207,7 +214,7 @@ var prompt = regexp.MustCompile(`^(?:\[?([\w.-]+)@([\w.-]+)[\]: ]?[^#$>\n]{0,80}
 // programs are those whose outputs are read.
 var programs = []string{
 	"ip", "bridge", "ss", "netstat", "route", "sysctl", "nft", "iptables", "iptables-save", "ip6tables", "ip6tables-save", "iptables-nft-save",
-	"iptables-legacy-save", "ip6tables-nft-save", "ip6tables-legacy-save", "ipset", "conntrack", "uname", "hostname", "cat", "kubectl", "oc",
+	"iptables-legacy-save", "ip6tables-nft-save", "ip6tables-legacy-save", "ipset", "conntrack", "uname", "hostname", "cat", "kubectl", "oc", "ps", "ipvsadm", "ipvsadm-save", "ifconfig", "ethtool",
 }
 
 // typed is the host and the command of a line with a prompt.
@@ -387,6 +394,9 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 				l.shownFiles(name, s, used)
 				continue
 			}
+			if unused[s.subject] != "" {
+				continue
+			}
 			l.found = append(l.found, looseOutput{
 				output: output{command: s.command, file: name, text: l.padded(withoutFence(bytes.TrimRight(s.text, " \n")), s.line), used: used}, host: s.host, name: name, tree: l.t,
 			})
@@ -395,6 +405,12 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 		return
 	}
 	c := subjectOf(base, head)
+	if isPodTable(head) {
+		if !l.in.takePods(data, argument(base, "namespace"), used) {
+			used.PassedOver = passedOver(name, head)
+		}
+		return
+	}
 	if c.subject == nothing && isNodeFile(name) {
 		for _, top := range []string{"/etc/", "/run/", "/var/lib/", "/usr/lib/", "/proc/"} {
 			if i := strings.Index("/"+name, top); i >= 0 {
@@ -423,6 +439,10 @@ func withoutFence(text []byte) []byte {
 // shownFiles takes a node's own files that `cat FILE` or `head -v FILE…` shows.
 func (l *looseFiles) shownFiles(name string, s section, used *File) {
 	words := withoutPrefix(strings.Fields(s.command.line))
+	if len(words) > 1 && (words[0] == "kubectl" || words[0] == "oc") && isPodTable(s.text) {
+		l.in.takePods(s.text, optionOf(words, "-n", "--namespace"), used)
+		return
+	}
 	if len(words) < 2 || words[0] != "cat" && words[0] != "head" && words[0] != "tail" {
 		return
 	}
@@ -562,5 +582,5 @@ var commandWords = []string{
 	"ip", "ip6", "a", "d", "s", "o", "j", "r", "n", "t", "c", "4", "6", "addr", "address", "addresses", "link", "links", "route", "routes", "rule", "rules",
 	"neigh", "neighbour", "neighbours", "show", "table", "all", "list", "bridge", "fdb", "ss", "lntup", "netstat", "sysctl", "iptables", "ip6tables", "save", "nft",
 	"legacy", "ruleset", "nat", "filter", "mangle", "raw", "nvl", "uname", "hostname", "conntrack", "ipset", "txt", "log", "out", "json", "output", "of", "on",
-	"from", "details", "arp", "ipv4", "ipv6", "inet6", "sockets", "listeners", "fdb", "main", "local",
+	"from", "details", "arp", "ps", "aux", "auxww", "auxf", "ef", "ipvsadm", "ln", "sn", "ifconfig", "ipv4", "ipv6", "inet6", "sockets", "listeners", "fdb", "main", "local",
 }

@@ -96,7 +96,7 @@ func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 	} else {
 		n.NamespaceList = absent[[]string]("ip netns")
 	}
-	n.Processes = absent[[]facts.Process]("ps")
+	b.processes(n)
 	netconf.Collect(ctx, n, netconf.Options{FS: m.files, Partial: true})
 	m.files.report(n)
 	b.host(n)
@@ -203,19 +203,23 @@ func collectedFrom[T any](items T, count int, o *output, unparsed lines.Unparsed
 	source := facts.Source(o.file)
 	if count == 0 && unparsed.Count > 0 {
 		said := strings.TrimSpace(unparsed.First[0].Text)
-		status := facts.Failed
-		for _, denial := range []string{"ermission denied", "not permitted", "must be root", "need to be root", "Forbidden"} {
-			if strings.Contains(said, denial) {
-				status = facts.Denied
-			}
-		}
-		return facts.Unread[T](status, fmt.Sprintf("%s says: %s", o.file, printable(said)), source)
+		return facts.Unread[T](refusal(said), fmt.Sprintf("%s says: %s", o.file, printable(said)), source)
 	}
 	g := facts.ReadGroup(items, source)
 	if unparsed.Count > 0 {
 		g.Reason = unparsed.String()
 	}
 	return g
+}
+
+// refusal is what a program that did not do its work said: that it may not, or something else.
+func refusal(said string) facts.Status {
+	for _, denial := range []string{"ermission denied", "not permitted", "must be root", "need to be root", "Forbidden"} {
+		if strings.Contains(said[:min(len(said), headSize)], denial) {
+			return facts.Denied
+		}
+	}
+	return facts.Failed
 }
 
 // nodeFiles are a node's own files in a bundle, by path without the leading slash. It is an [fs.FS] that follows the

@@ -27,6 +27,58 @@ func (b *built) netns(name string, n *facts.NetNS) {
 	b.listeners(name, n)
 	b.conntrack(name, n)
 	b.netfilter(name, n)
+	b.statistics(name, n)
+}
+
+// statistics gives devices whose listing has no counters those of another output: `ip -s link` without -d, or ifconfig. A
+// device that has another MTU there was made anew since, or is another.
+func (b *built) statistics(netns string, n *facts.NetNS) {
+	if n.Links.Status == facts.Read && len(n.Links.Value) > 0 && n.Links.Value[0].Stats64 == nil {
+		for _, o := range append(b.all(netns, devices), b.all(netns, ifconfigDevices)...) {
+			counters := map[string]*facts.LinkStatistics{}
+			if o.command.subject == ifconfigDevices {
+				list, _ := nettools.ParseInterfaces(o.text)
+				for _, i := range list {
+					counters[fmt.Sprint(i.Name, " ", i.MTU)] = &i.Stats
+				}
+			} else {
+				for _, l := range iproute2.ParseDevices(o.file, o.text, b.netnsIDs).Links {
+					if l.Stats64 != nil {
+						counters[fmt.Sprint(l.Ifname, " ", l.MTU)] = l.Stats64
+					}
+				}
+			}
+			filled := false
+			for i := range n.Links.Value {
+				l := &n.Links.Value[i]
+				if s := counters[fmt.Sprint(l.Ifname, " ", l.MTU)]; s != nil && l.Stats64 == nil {
+					l.Stats64, filled = s, true
+				}
+			}
+			if filled {
+				n.Links.Sources = append(n.Links.Sources, facts.Source(o.file))
+				o.used.facts("links")
+				break
+			}
+		}
+	}
+	// Of addresses that it does not show a rule would take it that they are not there.
+	for _, o := range b.all(netns, ifconfigDevices) {
+		list, unparsed := nettools.ParseInterfaces(o.text)
+		b.note(o, unparsed, 0, "")
+		if len(list) == 0 {
+			continue
+		}
+		if n.Addresses.Status != facts.Read {
+			n.Addresses = facts.Unread[[]facts.Address](facts.Absent, o.file+" shows one address for each label, and no lifetimes: ip -d address shows all", facts.Source(o.file))
+		}
+		if n.Links.Status != facts.Read {
+			n.Links = facts.Unread[[]facts.Link](facts.Absent, o.file+" does not tell the kinds of devices: ip -d link does", facts.Source(o.file))
+		}
+		if len(o.used.Facts) == 0 {
+			o.used.PassedOver = "recognised: ifconfig, which leaves out addresses, lifetimes and the kinds of devices: ip -s -d address has all"
+		}
+	}
 }
 
 // devices reads the links from the most detailed text, the addresses from the first that shows them.

@@ -83,6 +83,11 @@ type intake struct {
 	singles map[string]*looseFiles
 	// padding is how many empty lines were put before sections of files.
 	padding int
+	// podRows are the Pods of kubectl's tables, podTables the files.
+	podRows   []podRow
+	podTables []*File
+	// sealed is how many archives that cannot be opened are named among the inputs' problems.
+	sealed int
 	// used counts what was made use of.
 	used int
 }
@@ -205,6 +210,18 @@ func (in *intake) note(bundle, name string) *File {
 	f := &File{Bundle: bundle, Name: name}
 	in.files = append(in.files, f)
 	return f
+}
+
+// maxSealed is how many archives that cannot be opened are named among a bundle's problems; the account has all.
+const maxSealed = 5
+
+// leave keeps why a file of a bundle is not read. Of an archive, which may hold what is missed, the bundle's input says so too.
+func (in *intake) leave(bundle, name, why string, archive bool) {
+	in.note(bundle, name).PassedOver = why
+	if archive && in.sealed < maxSealed {
+		in.sealed++
+		in.problem(bundle, printable(name)+": "+why)
+	}
 }
 
 // load is a file's content, for the account too. Where it cannot be read, that is a problem of the tree, and not ok.

@@ -17,7 +17,7 @@ func (sosreport) String() string { return "sosreports" }
 const sosCommands = "sos_commands/"
 
 // sosPlugins are the plugins whose commands may tell facts.
-var sosPlugins = []string{"host", "kernel", "networking", "firewall_tables", "kubernetes", "systemd", "openshift", "conntrack", "iptables", "nftables"}
+var sosPlugins = []string{"host", "kernel", "networking", "firewall_tables", "kubernetes", "systemd", "openshift", "conntrack", "iptables", "nftables", "process", "ipvs"}
 
 func (sosreport) wants(name string) bool {
 	if i := strings.Index("/"+name, "/"+sosCommands); i >= 0 {
@@ -26,7 +26,8 @@ func (sosreport) wants(name string) bool {
 		if !below || !slices.Contains(sosPlugins, plugin) {
 			return false
 		}
-		return sosCommand(file).subject != nothing || isKubectlGet(path.Base(file))
+		s := sosCommand(file).subject
+		return s != nothing && unused[s] == "" || isKubectlGet(path.Base(file))
 	}
 	return path.Base(name) == "version.txt" || isNodeFile(name)
 }
@@ -127,7 +128,7 @@ func (sosreport) read(ctx context.Context, in *intake, t *tree, root string, nam
 func (m *machine) take(in *intake, bundle, root, name string, data []byte, used *File) {
 	if rest, ok := strings.CutPrefix(name, sosCommands); ok {
 		_, file, _ := strings.Cut(rest, "/")
-		if c := sosCommand(file); c.subject != nothing {
+		if c := sosCommand(file); c.subject != nothing && unused[c.subject] == "" {
 			m.outputs = append(m.outputs, output{command: c, file: root + name, text: data, used: used})
 			return
 		}
@@ -138,7 +139,14 @@ func (m *machine) take(in *intake, bundle, root, name string, data []byte, used 
 			})
 			return
 		}
-		used.PassedOver = "a table for people: its columns leave out what rules read"
+		of, ok := tableOfObjects(data)
+		switch {
+		case ok && of.resource == "pods" && in.takePods(data, argument(path.Base(file), "namespace"), used):
+		case ok:
+			used.PassedOver = tableUnused(of)
+		default:
+			used.PassedOver = "a table for people: its columns leave out what rules read"
+		}
 		return
 	}
 	if strings.HasPrefix(name, "proc/") {

@@ -159,7 +159,7 @@ func (in *intake) folder(ctx context.Context, dir string) error {
 		case recognised(name, head):
 			t.files[name] = file
 		default:
-			in.note(dir, name).PassedOver = notRecognised
+			in.leave(dir, name, passedOver(name, head), sealed(head) != "")
 		}
 		return nil
 	})

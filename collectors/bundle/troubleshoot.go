@@ -175,6 +175,10 @@ func troubleshootHost(in *intake, t *tree, root, name string, data []byte, used 
 			used.PassedOver = notRecognised
 			return
 		}
+		if why := unused[c.subject]; why != "" {
+			used.PassedOver = why
+			return
+		}
 		c.line = cmdLine(c, path.Base(name))
 		m := machineOf(host)
 		m.outputs = append(m.outputs, output{command: c, file: root + name, text: data, used: used})

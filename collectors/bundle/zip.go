@@ -65,7 +65,18 @@ func (a *archive) zipEntry(ctx context.Context, t *tree, file *zip.File) error {
 	if header.Size < 0 {
 		return &FormatError{Path: a.path, Entry: file.Name, Offset: -1, Problem: "corrupt: a size below zero"}
 	}
+	if file.Flags&1 != 0 { // APPNOTE.TXT, 4.4.4
+		const why = "it is encrypted: unpack the archive with its password, and give the folder"
+		a.in.note(a.path, file.Name).PassedOver = why
+		if a.encrypted++; a.encrypted > 1 {
+			return nil // said once
+		}
+		return &FormatError{Path: a.path, Entry: file.Name, Offset: -1, Problem: why}
+	}
 	r, err := file.Open()
+	if errors.Is(err, zip.ErrAlgorithm) {
+		return &FormatError{Path: a.path, Entry: file.Name, Offset: -1, Err: err, Problem: "it is packed by a method that is not read: unpack the archive, and give the folder"}
+	}
 	if err != nil {
 		return &FormatError{Path: a.path, Entry: file.Name, Offset: -1, Err: err, Problem: fmt.Sprintf("corrupt: %v", err)}
 	}

@@ -12,47 +12,16 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/netcause/netcause/collectors/netconf"
+	"github.com/netcause/netcause/collectors/procps"
 	"github.com/netcause/netcause/engine/facts"
 )
 
 const (
 	// maxProcesses bounds the processes looked at, more than a PID takes (PID_MAX_LIMIT is 4194304) on a real node.
 	maxProcesses = 500_000
-	// commMax is TASK_COMM_LEN without its zero: longer names are cut.
-	commMax = 15
 	// argsMax bounds one process's arguments in bytes.
 	argsMax = 256 << 10
 )
-
-// programs are those that configure or carry the network of a node, by the name of their file.
-var programs = map[string]bool{
-	// Kubernetes and its distributions.
-	"kubelet": true, "kube-proxy": true, "k3s": true, "k3s-server": true, "k3s-agent": true, "rke2": true,
-	"hyperkube": true, "k0s": true, "microk8s": true, "kubelite": true, "coredns": true, "node-cache": true,
-	// Container runtimes.
-	"containerd": true, "dockerd": true, "crio": true, "cri-dockerd": true, "podman": true,
-	// Network plugins.
-	"flanneld": true, "calico-node": true, "felix": true, "confd": true, "bird": true, "bird6": true,
-	"calico-typha": true, "cilium-agent": true, "cilium-envoy": true, "cilium-operator": true, "kube-router": true,
-	"antrea-agent": true, "ovnkube": true, "ovn-controller": true, "ovs-vswitchd": true, "ovsdb-server": true,
-	"weaver": true, "kube-ovn-daemon": true, "kube-ovn-cni": true, "aws-k8s-agent": true, "azure-cns": true,
-	"multus-daemon": true, "kindnetd": true, "ip-masq-agent": true,
-	// The host's own network.
-	"NetworkManager": true, "systemd-networkd": true, "systemd-resolved": true, "dhclient": true, "dhcpcd": true,
-	"wickedd": true, "wicked": true, "netplan": true, "connmand": true, "firewalld": true, "ufw": true,
-	"nftables": true, "dnsmasq": true, "unbound": true, "named": true, "keepalived": true, "haproxy": true,
-	"frr": true, "zebra": true, "bgpd": true, "speaker": true, "cloud-init": true, "tailscaled": true,
-}
-
-// byComm are the same names as the kernel cuts them.
-var byComm = func() map[string]bool {
-	m := make(map[string]bool, len(programs))
-	for name := range programs {
-		m[name[:min(len(name), commMax)]] = true
-	}
-	return m
-}()
 
 // process is a process of the machine.
 type process struct {
@@ -106,7 +75,7 @@ func networkProcesses(list []process, host inode, pods map[inode]bool) ([]facts.
 	var unknown []string
 	for _, p := range list {
 		args, kernel := arguments(p.pid)
-		if kernel || !isProgram(p.comm, args) {
+		if kernel || !procps.IsNetworkProgram(p.comm, args) {
 			continue
 		}
 		switch {
@@ -119,7 +88,7 @@ func networkProcesses(list []process, host inode, pods map[inode]bool) ([]facts.
 			continue
 		}
 		found = append(found, facts.Process{
-			PID: p.pid, Comm: p.comm, Args: maskArguments(args), HostNetwork: p.netns == host,
+			PID: p.pid, Comm: p.comm, Args: procps.MaskArguments(args), HostNetwork: p.netns == host,
 			Source: facts.Source(fmt.Sprintf("ps -fp %d", p.pid)),
 		})
 	}
@@ -148,13 +117,6 @@ func blindness(list []process) error {
 	return nil
 }
 
-func isProgram(comm string, args []string) bool {
-	if byComm[comm] {
-		return true
-	}
-	return len(args) > 0 && programs[filepath.Base(args[0])]
-}
-
 // arguments are a process's, and whether it is a thread of the kernel, which has none.
 func arguments(pid int) (args []string, kernel bool) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -175,23 +137,6 @@ func arguments(pid int) (args []string, kernel bool) {
 		return nil, true
 	}
 	return strings.Split(strings.TrimRight(string(b[:n]), "\x00"), "\x00"), false
-}
-
-// maskArguments masks the values of arguments that look secret: "--token=…", "--token …", passwords in URLs.
-func maskArguments(args []string) []string {
-	masked := make([]string, len(args))
-	for i, arg := range args {
-		masked[i] = string(netconf.MaskSecrets([]byte(arg)))
-		if i == 0 {
-			continue
-		}
-		flag := args[i-1]
-		if strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") && !strings.HasPrefix(arg, "-") {
-			pair := flag + "="
-			masked[i] = strings.TrimPrefix(string(netconf.MaskSecrets([]byte(pair+arg))), pair)
-		}
-	}
-	return masked
 }
 
 // podUID finds the Pod's UID in a cgroup's path, in the form of the cgroupfs driver ("/kubepods/burstable/podUID/…") or

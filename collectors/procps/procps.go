@@ -1,4 +1,4 @@
-// Package procps reads what sysctl(8) prints into facts.
+// Package procps reads what sysctl(8) and ps(1) print into facts.
 package procps
 
 import (

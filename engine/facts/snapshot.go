@@ -138,7 +138,7 @@ func (n *NetNS) Groups() []NamedGroup {
 
 // Listing is a netfilter listing. Its text is the one Raw of its group, but for [IPTablesList].
 type Listing struct {
-	// Format is "iptables-save", [IPTablesList], "nft-json", "nft", "ipset-save" or "proc-ip_vs".
+	// Format is "iptables-save", [IPTablesList], "nft-json", "nft", "ipset-save", "proc-ip_vs" or "ipvsadm" (-Ln, -Sn).
 	Format string `json:"format"`
 	// Version is the version of the program that wrote it, where it says so ("1.8.9").
 	Version string `json:"version,omitempty"`

@@ -92,6 +92,9 @@ func (p *ipvsParser) virtual(s string) string {
 		return "is no line of an IPVS table"
 	}
 	v := VirtualServer{Scheduler: w[2], Line: p.line, Text: s}
+	if w[0] == "FWM" && w[2] == "IPv6" && len(w) > 3 { // ipvsadm's
+		v.Scheduler = w[3]
+	}
 	switch w[0] {
 	case "TCP", "UDP", "SCTP":
 		v.Protocol = strings.ToLower(w[0])
@@ -100,7 +103,11 @@ func (p *ipvsParser) virtual(s string) string {
 			return "address is not understood"
 		}
 	case "FWM":
-		n, err := strconv.ParseUint(w[1], 16, 32)
+		base := 10
+		if len(w[1]) == 8 { // %08X of ip_vs_info_seq_show; ipvsadm prints it as it was given
+			base = 16
+		}
+		n, err := strconv.ParseUint(w[1], base, 32)
 		if err != nil {
 			return "firewall mark is not understood"
 		}
