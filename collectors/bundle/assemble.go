@@ -21,6 +21,7 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 		in.singles[folder].settle()
 	}
 	all := slices.Clone(in.snapshots)
+	cluster := in.objects.cluster()
 	var unnamed []*facts.Node
 	for _, m := range in.machines {
 		if err := context.Cause(ctx); err != nil {
@@ -30,7 +31,9 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		if !m.named {
+		if name := nodeOfPod(cluster, m.name); !m.named && name != "" {
+			node.Name = name
+		} else if !m.named {
 			unnamed = append(unnamed, node)
 		}
 		all = append(all, &facts.Snapshot{
@@ -51,7 +54,7 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 			}
 		}
 	}
-	if c := in.objects.cluster(); c != nil {
+	if c := cluster; c != nil {
 		input := facts.Input{Kind: "bundle", Name: strings.Join(in.objects.where, ", ")}
 		input.Problem = strings.Join(in.objects.problems[:min(len(in.objects.problems), 5)], "; ")
 		all = append(all, &facts.Snapshot{Cluster: c, Inputs: []facts.Input{input}})
@@ -77,6 +80,24 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 
 // maxComparisons bounds how many pairs of readings are compared by their devices.
 const maxComparisons = 100_000
+
+// nodeOfPod is the node of a Pod in the host's network by whose name a folder is called, as collectors that ask such Pods
+// call them; empty where there is none.
+func nodeOfPod(c *facts.Cluster, name string) string {
+	if c == nil {
+		return ""
+	}
+	node := ""
+	for i := range c.Pods.Value {
+		if p := &c.Pods.Value[i]; p.Metadata.Name == name && p.Spec.HostNetwork && p.Spec.NodeName != "" {
+			if node != "" && node != p.Spec.NodeName {
+				return ""
+			}
+			node = p.Spec.NodeName
+		}
+	}
+	return node
+}
 
 // machine is the one that a format tells facts of: where names its place, name the node's or what tells it from others.
 func (in *intake) machine(where, name string, named bool, at time.Time) *machine {

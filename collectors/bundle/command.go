@@ -13,6 +13,7 @@ const (
 	nothing subject = iota
 	devices
 	routes
+	tableRoutes // of one table that is named by its number
 	policyRules
 	neighbours
 	forwarding // bridge fdb
@@ -53,7 +54,7 @@ type command struct {
 	addresses bool
 	// backend of an iptables command is "nft", "legacy" or, where its name does not say, empty.
 	backend string
-	// table of an iptables -L or -S.
+	// table of an iptables -L or -S, or of routes.
 	table string
 	// tcp, udp: the sockets are those of the protocol, among others; listening: those that listen are among them.
 	tcp, udp, listening bool
@@ -258,7 +259,7 @@ func (c *command) ip(args []string) {
 	switch {
 	case is("address", 1):
 		c.addresses = true
-		if len(args) == 0 {
+		if len(args) == 0 && !c.inet6 {
 			c.subject = devices
 		}
 	case is("link", 1):
@@ -269,6 +270,9 @@ func (c *command) ip(args []string) {
 		table := ""
 		if len(args) == 2 && args[0] == "table" || len(args) == 2 && args[0] == "t" {
 			table, args = args[1], nil
+		}
+		if len(args) == 0 && table != "" && strings.Trim(table, "0123456789") == "" && table != "0" {
+			c.subject, c.table, c.inet = tableRoutes, table, !c.inet6
 		}
 		if len(args) == 0 && (table == "" || table == "main" || table == "all" || table == "0") {
 			c.subject, c.main = routes, table != "all" && table != "0"

@@ -100,10 +100,21 @@ func TestReadFormats(t *testing.T) {
 	info := func(command string) string { return fmt.Sprintf(`{"command":%q,"exitCode":"0"}`, command) }
 	cilium := map[string]string{
 		"cilium-sysdump-1/k8s-nodes-1.yaml": toYAML(t, nodes), "cilium-sysdump-1/k8s-pods-1.yaml": toYAML(t, recordedObjects(t, "kube-system/pods.json")),
-		"cilium-sysdump-1/k8s-networkpolicies-1.yaml":               "apiVersion: networking.k8s.io/v1\nitems: []\nkind: NetworkPolicyList\nmetadata: {}\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-a.md":    "# ip -d -s a\n\n```\n" + file("ip_-d_address") + "```\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-rule.md": "# ip -4 rule\n\n```\n" + file("ip_-4_rule") + "```\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/uname.md":   "# uname -a\n\n```\n" + uname + "```\n",
+		"cilium-sysdump-1/k8s-networkpolicies-1.yaml":                "apiVersion: networking.k8s.io/v1\nitems: []\nkind: NetworkPolicyList\nmetadata: {}\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-a.md":     "# ip -d -s a\n\n```\n" + file("ip_-d_address") + "```\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-rule.md":  "# ip -4 rule\n\n```\n" + file("ip_-4_rule") + "```\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/uname--a.md": "# uname -a\n\n```\n" + uname + "```\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ps-auxfw.md": "USER PID %CPU COMMAND\nroot 1 0.0 cilium-agent\nroot 2 0.0 [kthreadd]\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip--4-n.md":  "10.0.0.9 dev eth0 FAILED\n> Error while running 'ip -4 n':  exit status 1\n\n",
+	}
+	// What its current versions write: no Markdown, other options, and the tables of routes one by one.
+	bugtool := map[string]string{
+		"cilium-bugtool-20260301-1/cmd/ip-a.md":                        "2: eth0: <UP> mtu 1500 state UP\n    link/ether 52:54:00:00:00:01\n    inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0\n       valid_lft forever preferred_lft forever\n",
+		"cilium-bugtool-20260301-1/cmd/ip--4-r.md":                     "default via 10.0.0.254 dev eth0\n10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.1\n",
+		"cilium-bugtool-20260301-1/cmd/ip--4-route-show-table-2004.md": "local default dev lo proto kernel scope host\n",
+		"cilium-bugtool-20260301-1/cmd/ip-rule.md":                     "9:\tfrom all fwmark 0x200/0xf00 lookup 2004\n100:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n",
+		"cilium-bugtool-20260301-1/cmd/hostname.md":                    "n1\n", "cilium-bugtool-20260301-1/cmd/iptables-legacy-save--c.md": "",
+		"cilium-bugtool-20260301-1/cmd/ethtool--k-eth0.md": "Features for eth0:\nrx-checksumming: on\n",
 	}
 	cluster := []string{"cluster.nodes", "cluster.pods"}
 	for _, test := range []struct {
@@ -120,11 +131,15 @@ func TestReadFormats(t *testing.T) {
 				"n1-2026/networking/iprule": file("ip_-4_rule"), "n1-2026/networking/nft_ruleset": file("nft_list_ruleset"),
 				"n1-2026/networking/iptables": file("iptables_-vnxL"), "n1-2026/networking/cni/10-flannel.conflist": `{"cniVersion":"1.0.0","name":"cbr0","plugins":[{"type":"flannel"}]}`,
 				"n1-2026/networking/ssanp": file("ss_-peaonmi"), "n1-2026/kubeadm/kubectl/cluster-info_dump": nodes + pods + services,
-				"n1-2026/networking/ipv6route": file("ip_-6_route_show_table_all"), "n1-2026/k3s/kubectl/pods": "NAMESPACE NAME READY\n",
+				"n1-2026/networking/ipv6route": file("ip_-6_route_show_table_all"), "n1-2026/k3s/kubectl/pods": "NAMESPACE   NAME   READY   STATUS   RESTARTS   AGE\ndefault     a      1/1     Running   0          1m\n",
+				"n1-2026/networking/ipvsadm":       "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\nTCP  10.96.0.1:443 rr\n  -> 10.0.0.1:6443                Masq    1      0          0\n",
+				"n1-2026/networking/netstatistics": "Ip:\n    Forwarding: 1\n", "n1-2026/networking/ethtool": "--- eth0\nFeatures for eth0:\n",
+				"n1-2026/systeminfo/ps":        "USER       PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\nroot         1  0.0  0.0   1   1 ?        Ss   Nov24   0:00 /sbin/init\nroot         2  0.0  0.0      0     0 ?        S    Nov24   0:00 [kthreadd]\nroot         9  0.0  0.0   1   1 ?        Ss   Nov24   0:00 /usr/bin/containerd\n",
+				"n1-2026/systeminfo/osrelease": "NAME=\"SLES\"\nVERSION_ID=\"15.5\"\nID=sles\nDISTRIB_ID=SLES\nSUSE Linux Enterprise\n",
 			}), "n1",
 			[]string{
-				"addresses", "cni", "cluster.nodes", "cluster.services", "conntrack", "host", "iptables_nft", "links", "listeners", "nftables",
-				"resolv_conf", "routes", "rules", "sysctls",
+				"addresses", "cni", "cluster.nodes", "cluster.services", "conntrack", "host", "iptables_nft", "ipvs", "links", "listeners", "nftables",
+				"processes", "resolv_conf", "routes", "rules", "sysctls",
 			},
 		},
 		{
@@ -137,11 +152,14 @@ func TestReadFormats(t *testing.T) {
 				"calico-diagnostics-1/nodes/n1/iptables-legacy-save.txt":      "",
 				"calico-diagnostics-1/nodes/n1/iptables-nft-save.txt":         crlf("# Generated by iptables-nft-save v1.8.8 (nf_tables) on Tue Nov 24 23:40:55 2026\n*nat\nCOMMIT\n"),
 				"calico-diagnostics-1/nodes/n1/calico-system/calico-node.log": "bird: started\n",
+				"calico-diagnostics-1/nodes/n1/ipset-list.txt":                "Name: a\r\nType: hash:ip\r\n\n=== calicoctl cluster diags: no output for 1m0s; command killed. Re-run with a larger --command-timeout to wait longer. ===\n",
+				"calico-diagnostics-1/cluster/version.yaml":                   "clientVersion:\n  gitVersion: v1.30.0\nkustomizeVersion: v5.0.4\nserverVersion:\n  gitVersion: v1.31.1\n",
 				"calico-diagnostics-1/cluster/kubernetes/nodes.yaml":          toYAML(t, nodes),
 				"calico-diagnostics-1/cluster/kubernetes/pods.yaml":           toYAML(t, recordedObjects(t, "kube-system/pods.json")),
-			}), "n1", append([]string{"addresses", "iptables_nft", "neighbours", "nftables", "routes", "rules"}, cluster...),
+			}), "n1", append([]string{"addresses", "iptables_legacy", "iptables_nft", "neighbours", "nftables", "routes", "rules", "cluster.version"}, cluster...),
 		},
 		{"cilium sysdump", zippedFiles(t, cilium), "n1", append([]string{"addresses", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
+		{"cilium-bugtool", tarOf(t, bugtool), "n1", []string{"addresses", "iptables_legacy", "routes", "rules"}},
 		{"cilium sysdump in an archive", tarOf(t, map[string]string{"case/cilium-sysdump.zip": string(zippedFiles(t, cilium))}), "n1", append([]string{"addresses", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
 		{
 			"the kubernetes plugin of sos", tarOf(t, map[string]string{
@@ -157,11 +175,11 @@ func TestReadFormats(t *testing.T) {
 		},
 		{
 			"must-gather", tarOf(t, map[string]string{
-				"must-gather.local.1/quay-io-sha256-1/cluster-scoped-resources/core/nodes/n1.yaml":       "---\napiVersion: v1\nkind: Node\nmetadata:\n  name: n1\n",
-				"must-gather.local.1/quay-io-sha256-1/cluster-scoped-resources/core/namespaces/web.yaml": "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: kube-system\n",
-				"must-gather.local.1/quay-io-sha256-1/namespaces/kube-system/core/pods.yaml":             "---\napiVersion: v1\nitems: []\nkind: PodList\nmetadata:\n  resourceVersion: \"1\"\n",
-				"must-gather.local.1/quay-io-sha256-1/namespaces/kube-system/core/secrets.yaml":          "---\napiVersion: v1\nkind: SecretList\nitems:\n- metadata:\n    name: a\n",
-				"must-gather.local.1/quay-io-sha256-1/network_logs/n1/iptables-save":                     "# Generated by iptables-save v1.8.10 (nf_tables) on Tue Nov 24 23:40:55 2026\n*nat\nCOMMIT\n",
+				"must-gather.local.1/quay-io-sha256-1/cluster-scoped-resources/core/nodes/n1.yaml": "---\napiVersion: v1\nkind: Node\nmetadata:\n  name: n1\n",
+				"must-gather.local.1/quay-io-sha256-1/namespaces/kube-system/kube-system.yaml":     "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: kube-system\n",
+				"must-gather.local.1/quay-io-sha256-1/namespaces/kube-system/core/pods.yaml":       "---\napiVersion: v1\nitems: []\nkind: PodList\nmetadata:\n  resourceVersion: \"1\"\n",
+				"must-gather.local.1/quay-io-sha256-1/namespaces/kube-system/core/secrets.yaml":    "---\napiVersion: v1\nkind: SecretList\nitems:\n- metadata:\n    name: a\n",
+				"must-gather.local.1/quay-io-sha256-1/network_logs/n1/iptables-save":               "# Generated by iptables-save v1.8.10 (nf_tables) on Tue Nov 24 23:40:55 2026\n*nat\nCOMMIT\n",
 			}), "n1", append([]string{"iptables_nft", "cluster.namespaces"}, cluster...),
 		},
 		{

@@ -329,7 +329,8 @@ func (in *intake) objectsOf(ctx context.Context, t *tree, names []string) error 
 			t.problems = append(t.problems, err)
 			continue
 		}
-		if looksLikeObjects(data[:min(len(data), headSize)]) {
+		head := data[:min(len(data), headSize)]
+		if looksLikeObjects(head) || isPodTable(head) {
 			objects = append(objects, name)
 			continue
 		}

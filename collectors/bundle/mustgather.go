@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// mustGather is what `oc adm must-gather` and `oc adm inspect` write (openshift/oc, pkg/cli/admin/inspect): its objects. The
-// outputs of its network_logs, whose names vary, are recognised as loose files.
+// mustGather is what `oc adm must-gather` and `oc adm inspect` write (openshift/oc, pkg/cli/admin/inspect): its objects. It
+// takes OpenShift's own namespaces and those of its operators, so its Namespaces are some of the cluster's. Its network_logs
+// have the databases of OVN, and no output of a node's; what is there of such is recognised as loose files.
 type mustGather struct{}
 
 func (mustGather) String() string { return "OpenShift's must-gather" }
@@ -31,6 +32,8 @@ func mustGatherPlace(name string) (string, bool) {
 		switch {
 		case folder == "cluster-scoped-resources/" && len(parts) == 4 && parts[1] == "core" && (parts[2] == "nodes" || parts[2] == "namespaces"):
 			return name[i:], true
+		case folder == "namespaces/" && len(parts) == 3 && parts[2] == parts[1]+".yaml":
+			return name[i:], true
 		case folder == "namespaces/" && len(parts) == 4 && mustGatherKinds[parts[2]+"/"+strings.TrimSuffix(parts[3], ".yaml")]:
 			return name[i:], true
 		}
@@ -41,7 +44,7 @@ func mustGatherPlace(name string) (string, bool) {
 // mustGatherKinds are GROUP/RESOURCE below a namespace's folder.
 var mustGatherKinds = map[string]bool{
 	"core/pods": true, "core/services": true, "core/endpoints": true, "core/events": true, "core/configmaps": true, "apps/daemonsets": true,
-	"apps/deployments": true, "discovery.k8s.io/endpointslices": true, "networking.k8s.io/networkpolicies": true,
+	"apps/deployments": true, "apps/statefulsets": true, "discovery.k8s.io/endpointslices": true, "networking.k8s.io/networkpolicies": true,
 }
 
 func (mustGather) roots(t *tree) ([]string, error) {
@@ -77,11 +80,13 @@ func (mustGather) read(ctx context.Context, in *intake, t *tree, root string, na
 			continue
 		}
 		d := document{name: root + name, text: data, used: used}
-		parts := strings.Split(name, "/")
-		if parts[0] == "namespaces" {
+		switch parts := strings.Split(name, "/"); {
+		case parts[0] == "namespaces" && len(parts) == 3:
+			d.list, d.kind = true, "namespaces"
+		case parts[0] == "namespaces":
 			d.namespace, d.kind = parts[1], strings.TrimSuffix(parts[3], ".yaml")
-		} else {
-			d.list, d.whole, d.kind = true, true, parts[2]
+		default:
+			d.list, d.whole, d.kind = true, parts[2] == "nodes", parts[2]
 		}
 		in.addObjects(within(t.path, root), d)
 	}

@@ -254,9 +254,31 @@ func (b *built) routes(netns string, n *facts.NetNS) {
 		reason = joined(reason, "IPv4 alone: no output of ip -6 route show table all")
 	}
 	if strings.HasPrefix(reason, "the main table") {
-		if other := b.otherTables(n); other != "" {
+		have := map[int]bool{}
+		for _, o := range b.all(netns, tableRoutes) {
+			table, err := strconv.Atoi(o.command.table)
+			if err != nil || o.command.inet6 && !has6 {
+				continue
+			}
+			family := "inet"
+			if o.command.inet6 {
+				family = "inet6"
+			}
+			p := iproute2.ParseRoutes(o.file, o.text, iproute2.RouteOptions{Family: family, Table: table, Tables: b.tables})
+			b.note(o, p.Unparsed, len(p.Items), "routes")
+			if p.Unparsed.Count > 0 {
+				continue
+			}
+			list = append(list, p.Items...)
+			n.Routes.Sources = append(n.Routes.Sources, facts.Source(o.file))
+			have[table] = have[table] || family == "inet"
+		}
+		if other := b.otherTables(n, have); other != "" {
 			n.Routes.Status, n.Routes.Reason = facts.Absent, reason+": rules ask "+other
 			return
+		}
+		if len(have) > 0 {
+			reason = strings.Replace(reason, "the main table alone", "the main table and those that were asked for", 1)
 		}
 		list = append(list, localRoutes(n)...)
 	}
@@ -285,13 +307,13 @@ func said(o *output, wrong string) string {
 	return o.file + ": " + wrong
 }
 
-// otherTables names a table that rules ask beside the kernel's own.
-func (b *built) otherTables(n *facts.NetNS) string {
+// otherTables names a table that rules ask beside the kernel's own and those that are there.
+func (b *built) otherTables(n *facts.NetNS, have map[int]bool) string {
 	if n.Rules.Status != facts.Read {
 		return ""
 	}
 	for _, r := range n.Rules.Value {
-		if r.Family == "inet" && (r.Action == "l3mdev" || r.Action == "lookup" && r.Table != facts.TableMain && r.Table != facts.TableLocal && r.Table != facts.TableDefault) {
+		if r.Family == "inet" && !have[r.Table] && (r.Action == "l3mdev" || r.Action == "lookup" && r.Table != facts.TableMain && r.Table != facts.TableLocal && r.Table != facts.TableDefault) {
 			return fmt.Sprintf("table %d (%s)", r.Table, r.Source)
 		}
 	}

@@ -59,8 +59,10 @@ type kindObjects struct {
 	asked, whole bool
 	// namespaces are those that lists were of.
 	namespaces map[string]bool
-	denied     string
-	single     bool // objects that were not in a list
+	// some are the names of those, without a namespace, that are known to be a part of the cluster's.
+	some   map[string]bool
+	denied string
+	single bool // objects that were not in a list
 }
 
 // kubernetesResource is a kind that facts have.
@@ -100,7 +102,7 @@ func resources() []kubernetesResource {
 func newObjects(m *meter) *objects {
 	o := &objects{meter: m, kinds: map[string]*kindObjects{}, nodes: map[string]map[string]bool{}}
 	for _, r := range resources() {
-		o.kinds[r.group] = &kindObjects{resource: r, byKey: map[string]int{}, namespaces: map[string]bool{}}
+		o.kinds[r.group] = &kindObjects{resource: r, byKey: map[string]int{}, namespaces: map[string]bool{}, some: map[string]bool{}}
 	}
 	return o
 }
@@ -178,7 +180,8 @@ func looksLikeObjects(head []byte) bool {
 		has := func(key string) bool { return bytes.Contains(head, []byte(`"`+key+`"`)) }
 		return has("apiVersion") && (has("kind") || has("items")) || has("serverVersion") && has("gitVersion")
 	}
-	return bytes.HasPrefix(head, []byte("apiVersion: ")) || bytes.HasPrefix(head, []byte("kind: ")) || bytes.HasPrefix(head, []byte("items:")) ||
+	return bytes.HasPrefix(head, []byte("clientVersion:\n")) || // kubectl version -o yaml
+		bytes.HasPrefix(head, []byte("apiVersion: ")) || bytes.HasPrefix(head, []byte("kind: ")) || bytes.HasPrefix(head, []byte("items:")) ||
 		bytes.HasPrefix(head, []byte("Error from server (Forbidden)"))
 }
 
@@ -475,6 +478,9 @@ func (o *objects) list(d document, is kindOf) error {
 	if len(is.Items) == 0 && of != nil {
 		seen[of] = true
 	}
+	if k := o.kinds["namespaces"]; seen[k] {
+		k.whole = true // kubectl get namespaces lists all
+	}
 	for k := range seen {
 		k.asked = true
 		o.files++
@@ -539,6 +545,9 @@ func (o *objects) item(d document, raw json.RawMessage, kind, apiVersion string,
 		k.single = true
 		if d.list {
 			k.asked, k.whole = true, k.whole || d.whole
+			if !d.whole && !k.resource.namespaced {
+				k.some[meta.Name] = true
+			}
 			if meta.Namespace != "" {
 				k.namespaces[meta.Namespace] = true
 			}
@@ -602,6 +611,8 @@ func (o *objects) group(meta *facts.Meta, group string, each func(any)) {
 		meta.Status, meta.Reason = facts.Absent, fmt.Sprintf("single objects alone, and no list of %s", k.resource.plural)
 	case !k.asked:
 		meta.Status, meta.Reason = facts.Absent, "no bundle has a list of "+k.resource.plural
+	case group == "namespaces" && len(k.some) > 0 && !k.whole:
+		meta.Status, meta.Reason = facts.Read, "limited to namespaces "+strings.Join(slices.Sorted(maps.Keys(k.some)), ", ")
 	case !k.resource.namespaced, k.whole, len(missing) == 0:
 		meta.Status = facts.Read
 	case k.namespaces["kube-system"], group == "networkpolicies", group == "events", group == "configmaps":

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// rancher is the archive of Rancher's Linux log collector (rancherlabs/support-tools).
+// rancher is the archive of Rancher's Linux log collector (rancherlabs/support-tools, rancher2_logs_collector.sh). Where it
+// was told to obfuscate, names and addresses are words: the lines that have them are not understood.
 type rancher struct{}
 
 func (rancher) String() string { return "archives of Rancher's Linux log collector" }
@@ -30,6 +31,12 @@ var rancherCommands = map[string]string{
 	"networking/ipneighbour":     "ip neighbour",
 	"networking/ipv6neighbour":   "ip -6 neighbour",
 	"networking/ipv6rule":        "ip -6 rule show",
+	"networking/ipv6route":       "ip -6 route show",
+	"networking/ifconfiga":       "ifconfig -a",
+	"networking/ipvsadm":         "ipvsadm -ln",
+	"networking/netstatistics":   "netstat -s",
+	"networking/ethtool":         "ethtool -k",
+	"systeminfo/ps":              "ps auxfww",
 	"networking/ssanp":           "ss -anp",
 	"networking/netstat":         "netstat -pantu",
 	"systeminfo/sysctla":         "sysctl -a",
@@ -39,8 +46,11 @@ var rancherCommands = map[string]string{
 	"systeminfo/uname":           "uname -a",
 }
 
-// rancherFiles are a node's own files in it.
-var rancherFiles = map[string]string{"systeminfo/etcresolvconf": "etc/resolv.conf"}
+// rancherFiles are a node's own files in it. systemd-resolved is what etcresolvconf's stub asks, and osrelease is os-release
+// with what other files named so say after it.
+var rancherFiles = map[string]string{
+	"systeminfo/etcresolvconf": "etc/resolv.conf", "systeminfo/systemd-resolved": "run/systemd/resolve/resolv.conf", "systeminfo/osrelease": "etc/os-release",
+}
 
 func (rancher) wants(name string) bool {
 	_, ok := rancherPlace(name)
@@ -110,6 +120,10 @@ func (rancher) read(ctx context.Context, in *intake, t *tree, root string, names
 		switch {
 		case line != "":
 			c := parseCommand(strings.Fields(line))
+			if why := unused[c.subject]; why != "" {
+				used.PassedOver = why
+				continue
+			}
 			m.outputs = append(m.outputs, output{command: c, file: root + name, text: data, used: used})
 		case rancherFiles[name] != "":
 			m.files[rancherFiles[name]] = &nodeFile{data: data, used: used}

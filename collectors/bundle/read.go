@@ -58,7 +58,7 @@ type format interface {
 }
 
 func formats() []format {
-	return []format{netcause{}, sosreport{}, troubleshoot{}, rancher{}, mustGather{}}
+	return []format{netcause{}, sosreport{}, troubleshoot{}, rancher{}, mustGather{}, calicoctl{}, bugtool{}}
 }
 
 // knownFormats names them to a person.

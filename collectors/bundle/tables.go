@@ -63,7 +63,7 @@ func tableUnused(t *objectTable) string {
 	if t.resource != "nodes" && t.resource != "namespaces" {
 		all = " -A"
 	}
-	return fmt.Sprintf("recognised: a table of kubectl get %s, without what rules read (%s): give kubectl get %[1]s%s -o json", t.resource, t.lacks, all)
+	return fmt.Sprintf("recognised: a table of kubectl get %s, without what rules read (%s): give kubectl get %[1]s%[3]s -o json", t.resource, t.lacks, all)
 }
 
 // podRow is what `kubectl get pods -o wide` says of a Pod that is of use without its other fields: who has an address.
