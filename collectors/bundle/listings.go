@@ -74,11 +74,11 @@ func ipvsListing(o *output) (facts.Listing, bool) {
 		if !bytes.Contains(text[:min(len(text), headSize)], []byte("Forward Weight")) {
 			return facts.Listing{}, false
 		}
-		if strings.HasPrefix(o.command.line, "ipvsadm") || !ipvsHex.Match(text) && bytes.Contains(text, []byte("\nTCP ")) {
+		if strings.Contains(o.command.line, "ipvsadm") || !ipvsHex.Match(text) && bytes.Contains(text, []byte("\nTCP ")) {
 			return facts.Listing{Format: "ipvsadm"}, true
 		}
 		return facts.Listing{Format: "proc-ip_vs"}, true
-	case bytes.HasPrefix(text, []byte("-A ")), len(text) == 0 && strings.HasPrefix(o.command.line, "ipvsadm"):
+	case bytes.HasPrefix(text, []byte("-A ")), len(text) == 0 && strings.Contains(o.command.line, "ipvsadm"):
 		return facts.Listing{Format: "ipvsadm"}, true
 	}
 	return facts.Listing{}, false

@@ -1,5 +1,5 @@
-// Package nettools reads what route(8) and netstat(8) of net-tools print into facts. They show less than iproute2 does:
-// each function says what is missing.
+// Package nettools reads what route(8), netstat(8) and ifconfig(8) of net-tools print into facts. They show less than
+// iproute2 does: each function says what is missing.
 package nettools
 
 import (
