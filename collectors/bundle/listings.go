@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,7 +34,8 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 		}
 	}
 	n.IPSet = b.listing(netns, ipsetSave, "ipset save", func(o *output) (facts.Listing, bool) {
-		return facts.Listing{Format: "ipset-save"}, len(o.text) == 0 || bytes.HasPrefix(o.text, []byte("create "))
+		text := bytes.TrimLeft(o.text, " \r\n")
+		return facts.Listing{Format: "ipset-save"}, len(text) == 0 || bytes.HasPrefix(text, []byte("create "))
 	})
 	if o := b.best(netns, ipsetList); o != nil && n.IPSet.Status != facts.Read {
 		if text, ok := ipsetSaveOf(o.text); ok {
@@ -61,6 +63,7 @@ func (b *built) netfilter(netns string, n *facts.NetNS) {
 		*of.legacy = absent[facts.Listing](of.save + "-legacy-save")
 		b.saves(netns, of.inet6, of.nft, of.legacy)
 		b.lists(netns, of.inet6, n, of.nft, of.legacy)
+		b.contradictions(of.inet6, n, of.nft)
 		b.legacyTables(netns, of.inet6, of.legacy)
 	}
 }
@@ -196,13 +199,18 @@ func (b *built) lists(netns string, inet6 bool, n *facts.NetNS, nft, legacy *fac
 		if o.command.inet6 != inet6 || seen[o.command.table+o.command.backend] {
 			continue
 		}
-		text := string(o.text)
+		text := strings.TrimLeft(string(o.text), " \r\n")
 		if !strings.Contains(text, "Chain ") && !strings.HasPrefix(text, "-P ") && !strings.HasPrefix(text, "-N ") {
 			continue
 		}
 		backend := o.command.backend
+		why := "it does not say which backend of iptables it shows, and no nft list ruleset tells it"
 		if backend == "" {
-			backend = b.listBackend(inet6, n, o)
+			var odd string
+			if backend, odd = b.listBackend(inet6, n, o); odd != "" {
+				why = "it does not say which backend of iptables it shows: chain " + odd + " of it is not among those of nft list ruleset, so it is of the other backend or of another time"
+				b.notes = append(b.notes, o.file+" is not used: "+why)
+			}
 		}
 		seen[o.command.table+o.command.backend] = true
 		switch backend {
@@ -211,7 +219,7 @@ func (b *built) lists(netns string, inet6 bool, n *facts.NetNS, nft, legacy *fac
 		case "legacy":
 			legacyTables = append(legacyTables, o)
 		default:
-			o.used.PassedOver = "it does not say which backend of iptables it shows, and no nft list ruleset tells it"
+			o.used.PassedOver = why
 		}
 	}
 	for _, of := range []struct {
@@ -238,50 +246,43 @@ func (b *built) lists(netns string, inet6 bool, n *facts.NetNS, nft, legacy *fac
 	}
 }
 
-// listBackend tells an iptables -L's backend by its chains: nft shows those of nf_tables as well.
-func (b *built) listBackend(inet6 bool, n *facts.NetNS, o *output) string {
+// listBackend tells an iptables -L's backend by its chains: nft shows those of nf_tables as well. Where it does so of its
+// table, odd is the first chain that it does not show.
+func (b *built) listBackend(inet6 bool, n *facts.NetNS, o *output) (backend, odd string) {
 	if n.NFTables.Status != facts.Read {
-		return ""
+		return "", ""
 	}
 	family := "ip"
 	if inet6 {
 		family = "ip6"
 	}
-	ruleset := facts.Text(&n.NFTables)
-	head := fmt.Sprintf("table %s %s {", family, o.command.table)
 	if n.NFTables.Value.Format == "nft-json" {
-		return ""
+		return "", ""
 	}
-	i := bytes.Index(ruleset, []byte(head))
-	if i < 0 {
+	shown := shapeOfList(o.text)
+	table, ok := nftTable(facts.Text(&n.NFTables), family, o.command.table)
+	if !ok {
 		// iptables-nft shows the built-in chains of a table that is not there.
-		rules := slices.ContainsFunc(strings.Split(string(o.text), "\n"), func(line string) bool {
-			return strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "Chain ") && !strings.Contains(line, "target") && !strings.HasPrefix(line, "#")
-		})
-		if !rules {
-			return ""
+		for _, chain := range shown {
+			if chain.rules > 0 {
+				return "legacy", ""
+			}
 		}
-		return "legacy"
+		return "", ""
 	}
-	table, _, _ := bytes.Cut(ruleset[i:], []byte("\n}"))
 	chains := 0
-	for line := range strings.Lines(string(o.text)) {
-		name, ok := strings.CutPrefix(line, "Chain ")
-		if !ok {
-			continue
-		}
-		name, _, _ = strings.Cut(name, " ")
-		if slices.Contains([]string{"INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"}, name) {
+	for _, name := range slices.Sorted(maps.Keys(shown)) {
+		if slices.Contains(builtinChains, name) {
 			continue
 		}
 		if chains++; !bytes.Contains(table, []byte("chain "+name+" {")) {
-			return ""
+			return "", printable(name)
 		}
 	}
 	if chains == 0 {
-		return ""
+		return "", ""
 	}
-	return "nft"
+	return "nft", ""
 }
 
 // legacyTables uses what /proc/net/ip_tables_names says: an empty file is knowledge, of tables without a listing it tells
