@@ -341,6 +341,22 @@ func shownTargets(a serviceTargetsAnswer) string {
 	return ""
 }
 
+// Of a namespace whose Pods were not read nothing is said of its Services, and that is said.
+func TestServiceTargetsOfUnreadPods(t *testing.T) {
+	port := facts.ServicePort{Port: 80}
+	other := webService("db", labelled("app", "db"), port)
+	other.Metadata.Namespace = "data"
+	cluster := shop([]facts.Service{webService("web", labelled("app", "web"), port), other}, []facts.Pod{webPod("web-1", labelled("app", "web"))})
+	cluster.Pods.Reason = "limited to namespaces kube-system, shop"
+	got, err := askServiceTargets(incidentOf(cluster, podNode("web-1")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := got.(serviceTargetsAnswer); a.Unknown != 1 || a.FirstUnknown != "data/db" || a.Total != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
 // A headless Service's port is a hint: its clients know the port.
 func TestServiceTargetsHeadless(t *testing.T) {
 	headless := webService("web", labelled("app", "web"), http)

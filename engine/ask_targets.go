@@ -296,6 +296,9 @@ type serviceTargetsAnswer struct {
 	// Undeclared is how many of those Undecided send to a number that no container declares while some declare others.
 	Undeclared     int                `json:"undeclared"`
 	UndeclaredList []serviceReference `json:"undeclared_list"`
+	// Unknown are the Services in namespaces whose Pods were not all read: their ports are in no other count.
+	Unknown      int    `json:"unknown"`
+	FirstUnknown string `json:"first_unknown"`
 }
 
 // targetFault is a port of a Service that some Pods do not listen on.
@@ -346,7 +349,13 @@ func askServiceTargets(in *incident, _ []any) (any, error) {
 	w := in.serviceWorld()
 	for i := range cluster.Services.Value {
 		service := &cluster.Services.Value[i]
-		if !selectsPods(service) || !w.knowsNamespace(service.Metadata.Namespace) {
+		if !selectsPods(service) {
+			continue
+		}
+		if !w.knowsNamespace(service.Metadata.Namespace) {
+			if answer.Unknown++; answer.FirstUnknown == "" {
+				answer.FirstUnknown = service.Metadata.Namespace + "/" + service.Metadata.Name
+			}
 			continue
 		}
 		pods := w.pods.selected(service.Metadata.Namespace, service.Spec.Selector)

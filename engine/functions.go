@@ -124,7 +124,7 @@ var functions = []function{
 		name:        "netcause.service_targets",
 		description: "Every port of every Service that selects Pods against what these listen on in their network namespaces.",
 		args:        []types.NamedType{},
-		result:      "object: total, heard, faults ({service, port, index, state, target, declared, pods, count, heard, nodes, suggestion, named, ready}), count, undecided, reasons, undeclared, undeclared_list",
+		result:      "object: total, heard, faults ({service, port, index, state, target, declared, pods, count, heard, nodes, suggestion, named, ready}), count, undecided, reasons, undeclared, undeclared_list, unknown, first_unknown (Services whose namespace's Pods were not read)",
 		ask:         askServiceTargets,
 	},
 	{

@@ -70,7 +70,12 @@ ruled_out contains {
 	_answer.heard > 0
 }
 
-ruled_out contains {"message": target.nothing_asked, "evidence": []} if _answer.total == 0
+ruled_out contains {"message": target.nothing_asked, "evidence": []} if {
+	_answer.total == 0
+	not service.unknown_text(_answer)
+}
+
+unexamined contains {"group": "cluster.pods", "reason": service.unknown_text(_answer)}
 
 unexamined contains {"group": "listeners", "reason": target.undecided(_answer)} if {
 	count(_faults) == 0

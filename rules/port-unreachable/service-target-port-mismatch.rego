@@ -82,7 +82,12 @@ ruled_out contains {
 	_answer.total > _answer.undeclared
 }
 
-ruled_out contains {"message": target.nothing_asked, "evidence": []} if _answer.total == 0
+ruled_out contains {"message": target.nothing_asked, "evidence": []} if {
+	_answer.total == 0
+	not service.unknown_text(_answer)
+}
+
+unexamined contains {"group": "cluster.pods", "reason": service.unknown_text(_answer)}
 
 # That no container declares a port says nothing: declaring it is optional.
 unexamined contains {"group": "listeners", "reason": reason} if {

@@ -165,3 +165,11 @@ test_ruled_out_of_those_that_were_asked if {
 	count(rule.unexamined) == 1 with input as incident with netcause.service_targets as answer([], partly)
 	count(rule.finding) == 0 with input as incident with netcause.service_targets as answer([], partly)
 }
+
+test_unexamined_pods_of_a_namespace_not_read if {
+	nobody := {"heard": 0, "total": 0, "unknown": 2, "first_unknown": "shop/web"}
+	some u in rule.unexamined with input as incident with netcause.service_targets as answer([], nobody)
+	u.group == "cluster.pods"
+	u.reason == "the Pods of the namespaces of 2 Services were not read, the first shop/web"
+	unexamined_only with input as incident with netcause.service_targets as answer([], nobody)
+}
