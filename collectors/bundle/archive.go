@@ -214,6 +214,11 @@ func (a *archive) entry(ctx context.Context, t *tree, header *tar.Header, r io.R
 		switch {
 		case packed(head) != unknown:
 			return a.nested(ctx, t, name, buffered, header)
+		case !recognised(name, head) && isPodLog(name):
+			if err := a.in.scanLog(a.path, name, buffered); err != nil {
+				return a.failed(unexpected(err), name, 0)
+			}
+			return nil
 		case !recognised(name, head):
 			a.in.leave(a.path, name, passedOver(name, head), sealed(head) != "")
 			return nil

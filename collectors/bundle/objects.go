@@ -25,9 +25,11 @@ type objects struct {
 	// endpoints stand in for EndpointSlices that are not there.
 	endpoints []endpoints
 	version   facts.Group[facts.Version]
-	files     int
-	problems  []string
-	where     []string // bundles that they came from
+	// logs are lines of Pods' logs.
+	logs     []podLog
+	files    int
+	problems []string
+	where    []string // bundles that they came from
 	// nodes are the UIDs of the Nodes that each bundle has.
 	nodes map[string]map[string]bool
 }
@@ -220,6 +222,7 @@ func (o *objects) add(d document) bool {
 type parsedDocument struct {
 	raw       json.RawMessage
 	namespace string
+	logs      []byte // with the line that begins them
 }
 
 // jsonDocuments are a file's JSON documents; between them may stand the logs of `kubectl cluster-info dump`. On an error
@@ -267,8 +270,10 @@ func podLogs(text []byte) (parsedDocument, []byte) {
 	}
 	end := bytes.Index(text, logsEnd)
 	if end < 0 {
+		d.logs = text
 		return d, nil
 	}
+	d.logs = text[:end]
 	_, rest, _ := bytes.Cut(text[end:], []byte("\n"))
 	return d, rest
 }
@@ -358,6 +363,7 @@ func (o *objects) documents(d document, list []parsedDocument) error {
 		}
 		for _, part := range list[start:end] {
 			if part.raw == nil {
+				o.podLogs(d, part.logs)
 				continue
 			}
 			if err := o.object(of, part.raw); err != nil {
@@ -367,6 +373,22 @@ func (o *objects) documents(d document, list []parsedDocument) error {
 		start = end
 	}
 	return nil
+}
+
+// podLogs keeps what the logs of a Pod of the cluster's DNS say in a dump's stream.
+func (o *objects) podLogs(d document, logs []byte) {
+	head := firstLine(logs)
+	if _, pod := podOfLogs(head); !strings.Contains(pod, "dns") {
+		return
+	}
+	s := logScanner{log: podLog{used: d.used}, file: d.name}
+	s.scan(logs)
+	for _, l := range s.found {
+		l.line.Source = facts.Source(fmt.Sprintf("%s: logs of Pod %s/%s", d.name, l.namespace, l.pod))
+		if len(o.logs) < maxLogLines {
+			o.logs = append(o.logs, l)
+		}
+	}
 }
 
 // namespaceIn is the namespace that objects of some lists are in, empty where there are none or several.
@@ -589,6 +611,7 @@ func (o *objects) cluster() *facts.Cluster {
 			}
 		}
 	}
+	o.attachLogs(c.Pods.Value)
 	cluster.Prune(c)
 	return c
 }

@@ -158,6 +158,10 @@ func (in *intake) folder(ctx context.Context, dir string) error {
 			archives = append(archives, name)
 		case recognised(name, head):
 			t.files[name] = file
+		case isPodLog(name):
+			if err := t.scanLog(in, name); err != nil {
+				t.problems = append(t.problems, err)
+			}
 		default:
 			in.leave(dir, name, passedOver(name, head), sealed(head) != "")
 		}
@@ -209,6 +213,19 @@ func (in *intake) archiveOf(ctx context.Context, t *tree, name string) error {
 		return fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
 	}
 	return in.file(ctx, filepath.Join(t.path, filepath.FromSlash(name)), file, info.Size(), info.ModTime(), 1)
+}
+
+// scanLog reads a log of the folder through.
+func (t *tree) scanLog(in *intake, name string) error {
+	file, err := t.folder.Open(filepath.FromSlash(name))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
+	}
+	defer file.Close()
+	if err := in.scanLog(t.path, name, file); err != nil {
+		return fmt.Errorf("read %s: %w", place(t.path, name), bare(err))
+	}
+	return nil
 }
 
 // head is the beginning of a file.

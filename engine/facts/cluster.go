@@ -132,6 +132,15 @@ type Pod struct {
 	Metadata ObjectMeta `json:"metadata"`
 	Spec     PodSpec    `json:"spec"`
 	Status   PodStatus  `json:"status"`
+	// Logs are the last lines of its containers' logs that name why a program ends, where the logs were read: at most five, of
+	// the conditions that a rule knows ("plugin/loop: Loop (… -> …) detected" of CoreDNS). They are no part of the object.
+	Logs []LogLine `json:"logs,omitempty"`
+}
+
+// LogLine is a line of a container's log.
+type LogLine struct {
+	Text   string `json:"text"` // at most 300 bytes
+	Source Source `json:"source"`
 }
 
 // PodSpec is a Pod's spec, or that of a template.

@@ -70,17 +70,46 @@ finding contains f if {
 	}
 }
 
+# The log tells that questions come back, and not by which way.
+finding contains f if {
+	count(_looping) == 0
+	some pod in _ended
+
+	f := {
+		"subject": {
+			"kind": "Pod",
+			"name": pod.metadata.name,
+			"namespace": pod.metadata.namespace,
+			"node": pod.spec.nodeName,
+		},
+		"affects": [],
+		"message": sprintf("The DNS Pod %s found that its questions come back to it, and ended: so says its log.", [kubernetes.name(pod)]),
+		"evidence": array.flatten([
+			[_log_fact(pod, line) | some line in pod.logs; _tells_loop(line)],
+			[_corefile_fact | _corefile_fact],
+			{"fact": sprintf("Pod %s", [kubernetes.name(pod)]), "value": pod_status.state(pod), "source": pod.source},
+		]),
+		"fix": {
+			"summary": "Give the DNS Pods nameservers that do not send the questions back",
+			"steps": _ways_out(pod),
+		},
+		"verify": sprintf("kubectl -n %s get pods shows the DNS Pods ready, and a name of outside resolves", [pod.metadata.namespace]),
+	}
+}
+
 ruled_out contains {"message": sprintf("its %d Pods send names on to servers elsewhere", [count(_clear)]), "evidence": [fact |
 	some way in text.few(_clear)
 	some fact in way.evidence
 ]} if {
 	count(_looping) == 0
+	count(_ended) == 0
 	count(_clear) > 0
 	count(_unknown) == 0
 }
 
 ruled_out contains {"message": "it forwards to servers that are named in its Corefile", "evidence": [_corefile_fact]} if {
 	count(_looping) == 0
+	count(_ended) == 0
 	_names_servers
 	count(_pods) > 0
 }
@@ -89,6 +118,7 @@ ruled_out contains {"message": "no Pod of CoreDNS serves the cluster's names", "
 
 unexamined contains {"group": lack.group, "node": object.get(pod.spec, "nodeName", ""), "reason": reason} if {
 	count(_looping) == 0
+	count(_ended) == 0
 	not _names_servers
 	some pod in text.few(_unknown)
 	lack := _lack(pod)
@@ -190,6 +220,31 @@ _looping := array.concat(
 	],
 )
 
+# _ended are the Pods whose log says that the loop plugin ended them. One that is Ready again has left that behind.
+_ended := [pod |
+	some pod in _pods
+	kubernetes.not_ready(pod)
+	count([line | some line in pod.logs; _tells_loop(line)]) > 0
+]
+
+_tells_loop(line) if {
+	contains(line.text, "plugin/loop: Loop (")
+	contains(line.text, ") detected")
+}
+
+_log_fact(pod, line) := {"fact": sprintf("log of Pod %s", [kubernetes.name(pod)]), "value": line.text, "source": line.source}
+
+_ways_out(pod) := array.concat(_node_steps(pod.spec.nodeName), [_anew(pod)]) if not _names_servers
+
+_ways_out(_) := [{
+	"cluster": true,
+	"edit": sprintf("in ConfigMap kube-system/coredns name servers that do not ask the cluster's DNS in their turn, instead of: %s", [
+		concat("; ", _forwards),
+	]),
+}] if {
+	_names_servers
+}
+
 _clear := [way | some way in _ways; count(way.back) == 0]
 
 _unknown := [pod | some pod in _pods; not _conf(pod)]
@@ -273,12 +328,16 @@ _node_steps(name) := [
 		"node": name,
 		"run": sprintf(
 			"f=%[1]s; sed -i '/^resolvConf:/d' $f && echo 'resolvConf: %[2]s' >> $f",
-			[object.get(_node(name), ["kubelet_config", "file"], "/var/lib/kubelet/config.yaml"), "/run/systemd/resolve/resolv.conf"],
+			[_kubelet_file(name), "/run/systemd/resolve/resolv.conf"],
 		),
 		"why": "where kubelet has it from --resolv-conf, change that; without systemd-resolved name a file with the site's nameservers",
 	},
 	{"node": name, "run": "systemctl restart kubelet"},
 ]
+
+_kubelet_file(name) := _node(name).kubelet_config.file if {
+	_node(name).kubelet_config.file != ""
+} else := "/var/lib/kubelet/config.yaml"
 
 _anew(pod) := {
 	"cluster": true,

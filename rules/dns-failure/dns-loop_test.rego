@@ -135,3 +135,41 @@ test_unexamined_kubelet_configuration_was_not_read if {
 	some u in rule.unexamined with input as incident([object.remove(node(stub, ""), ["kubelet_config"])], to_file)
 	u.group == "kubelet_config"
 }
+
+ended(line, ready) := object.union(pod, {
+	"status": {"phase": "Running", "podIP": "10.244.1.2", "conditions": [{"type": "Ready", "status": ready}]},
+	"logs": [{"text": line, "source": "kube-system/coredns-1/logs.txt:7"}],
+})
+
+detected := `[FATAL] plugin/loop: Loop (127.0.0.1:38520 -> :53) detected for zone "."`
+
+told(it, line) := {"nodes": [], "cluster": {"pods": [it], "services": [service], "configmaps": [corefile(line)]}}
+
+test_found_by_its_log if {
+	some f in rule.finding with input as told(ended(detected, "False"), to_file)
+	f.subject.name == "coredns-1"
+	f.message == "The DNS Pod kube-system/coredns-1 found that its questions come back to it, and ended: so says its log."
+	f.evidence[0] == {"fact": "log of Pod kube-system/coredns-1", "value": detected, "source": "kube-system/coredns-1/logs.txt:7"}
+	f.fix.steps[0].node == "n1"
+	f.fix.steps[2].run == "kubectl -n kube-system delete pod coredns-1"
+	found_only with input as told(ended(detected, "False"), to_file)
+}
+
+test_found_by_its_log_though_servers_are_named if {
+	some f in rule.finding with input as told(ended(detected, "False"), "forward . 10.0.0.53")
+	contains(f.fix.steps[0].edit, "instead of: forward . 10.0.0.53")
+	found_only with input as told(ended(detected, "False"), "forward . 10.0.0.53")
+}
+
+test_ruled_out_log_of_a_pod_that_is_ready_again if {
+	ruled_out_only with input as told(ended(detected, "True"), "forward . 10.0.0.53")
+}
+
+test_unexamined_log_tells_something_else if {
+	unexamined_only with input as told(ended("plugin/loop: Loop (127.0.0.1:1 -> :53) suspected", "False"), to_file)
+}
+
+test_found_by_its_log_beside_the_way_is_one_finding if {
+	both := object.union(told(ended(detected, "False"), to_file), {"nodes": [node(stub, "/etc/resolv.conf")]})
+	found_only with input as both
+}
