@@ -20,7 +20,7 @@ var collectCommands = map[string]string{
 	"flannel_subnet_env": "cat /run/flannel/subnet.env",
 	"kubelet_config":     "cat /var/lib/kubelet/config.yaml",
 	"kube_proxy_config":  "kubectl -n kube-system get configmap kube-proxy -o yaml",
-	"processes":          "ps -eo pid,args",
+	"processes":          "ps -eo pid,args; ss -anp",
 	"namespaces":         "ip netns list; lsns -t net",
 	"links":              "ip -s -d link",
 	"addresses":          "ip -d address",
