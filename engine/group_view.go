@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -25,9 +26,18 @@ func newGroupView(g facts.NamedGroup) *groupView {
 	return &groupView{
 		name:   g.Name,
 		meta:   g.Group.GetMeta(),
-		value:  sync.OnceValues(func() (ast.Value, error) { return toValue(g.Group.Any()) }),
+		value:  sync.OnceValues(func() (ast.Value, error) { return groupValue(g.Group.Any()) }),
 		status: sync.OnceValues(func() (ast.Value, error) { return toValue(g.Group.GetMeta()) }),
 	}
+}
+
+// groupValue is a group's value as rules see it. A list of which nothing is there is read with no items, and no list in
+// Go: to rules it is an empty one, for JSON's null is neither empty nor missing to them.
+func groupValue(value any) (ast.Value, error) {
+	if v := reflect.ValueOf(value); v.Kind() == reflect.Slice && v.IsNil() {
+		return ast.NewArray(), nil
+	}
+	return toValue(value)
 }
 
 // toValue converts a fact to what Rego computes with, by way of its JSON form.
