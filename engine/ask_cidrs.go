@@ -253,7 +253,7 @@ func podAddressesOf(pod *facts.Pod) []netip.Addr {
 
 func (in *incident) missingCIDR(node *nodeView) noPodCIDR {
 	m := noPodCIDR{Node: node.name, Source: node.object.Source, Ready: true, Events: []podEvent{}}
-	now := clusterTime(in.snapshot)
+	now := in.clusterTime()
 	if made := parseTime(node.object.Metadata.CreationTimestamp); !made.IsZero() && !now.IsZero() {
 		n := int(now.Sub(made).Seconds())
 		m.Seconds = &n

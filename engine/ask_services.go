@@ -364,7 +364,7 @@ func newServiceWorld(in *incident) *serviceWorld {
 	cluster := in.snapshot.Cluster
 	w := &serviceWorld{
 		in: in, cluster: cluster, pods: newPodIndex(cluster.Pods.Value), byRarest: map[podLabel][]*facts.Service{},
-		ready: map[serviceName]bool{}, events: map[facts.ObjectReference][]*facts.Event{}, now: clusterTime(in.snapshot), unread: []string{},
+		ready: map[serviceName]bool{}, events: map[facts.ObjectReference][]*facts.Event{}, now: in.clusterTime(), unread: []string{},
 	}
 	w.sockets = newPodSockets(in)
 	w.indexWorkloads()
@@ -601,49 +601,4 @@ func readinessOf(pod *facts.Pod) *probeSchedule {
 func parseProbe(raw *json.RawMessage) (p probe, ok bool) {
 	ok = raw != nil && json.Unmarshal(*raw, &p) == nil
 	return p, ok
-}
-
-// clusterTime is when the cluster was read: what its input says, else the newest time in its objects.
-func clusterTime(snapshot *facts.Snapshot) time.Time {
-	var newest time.Time
-	for _, input := range snapshot.Inputs {
-		if input.Kind == "cluster" && input.CollectedAt.After(newest) {
-			newest = input.CollectedAt
-		}
-	}
-	if newest.IsZero() {
-		for _, input := range snapshot.Inputs {
-			if input.CollectedAt.After(newest) {
-				newest = input.CollectedAt
-			}
-		}
-	}
-	if !newest.IsZero() || snapshot.Cluster == nil {
-		return newest
-	}
-	later := func(text string) {
-		if at := parseTime(text); at.After(newest) {
-			newest = at
-		}
-	}
-	for i := range snapshot.Cluster.Pods.Value {
-		pod := &snapshot.Cluster.Pods.Value[i]
-		later(pod.Metadata.CreationTimestamp)
-		for _, c := range pod.Status.Conditions {
-			later(c.LastTransitionTime)
-		}
-	}
-	for i := range snapshot.Cluster.Events.Value {
-		later(snapshot.Cluster.Events.Value[i].LastTimestamp)
-	}
-	return newest
-}
-
-// parseTime is zero for what is no time of the API.
-func parseTime(text string) time.Time {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }

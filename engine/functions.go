@@ -77,6 +77,14 @@ var functions = []function{
 		ask:         askRoute,
 	},
 	{
+		name:        "netcause.pod_routes",
+		description: "The routes by a gateway that show that the nodes themselves keep ways to each other's podCIDRs of IPv4: one of the node to another's, and one of another node to its own.",
+		args:        []types.NamedType{{Name: "node", Type: types.S}},
+		result:      "object: own and others ({node, route}), each where there is one",
+		answer:      podRoutesAnswer{},
+		ask:         askPodRoutes,
+	},
+	{
 		name:        "netcause.traverse",
 		description: "What a node's netfilter rules do to a packet at a hook, over all tables and both iptables backends. The packet has src, dst, proto, sport, dport, iif, oif, ctstate (\"NEW\", …) and mark; a field that it lacks is not known.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}, {Name: "hook", Type: types.S}, {Name: "packet", Type: types.A}},
@@ -159,6 +167,13 @@ var functions = []function{
 		ask:         askDeniedPods,
 	},
 	{
+		name:        "netcause.seconds_since",
+		description: "How many seconds before the cluster was read a time of its objects is; less than 0 for one that was still to come.",
+		args:        []types.NamedType{{Name: "time", Type: types.S}},
+		result:      "number; undefined where the time, or when the cluster was read, is not known",
+		ask:         askSecondsSince,
+	},
+	{
 		name:        "netcause.policy_enforcement",
 		description: "Whether anything in the cluster does what NetworkPolicies ask, and what shows it.",
 		result:      "object: status (\"enforced\", \"not-enforced\", \"unknown\"), fact, value, source",
@@ -221,6 +236,9 @@ func (f function) call(ctx rego.BuiltinContext, terms []*ast.Term) (*ast.Term, e
 	answer, err := f.ask(in, args)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	if answer == nil {
+		return nil, nil // undefined
 	}
 	text, err := json.Marshal(answer)
 	if err != nil {

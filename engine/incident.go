@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -27,6 +28,10 @@ type incident struct {
 	serviceWorld func() *serviceWorld
 	// backends says which endpoints nodes should have.
 	backends func() *services.Index
+	// clusterTime is when the cluster was read, zero where that is not known.
+	clusterTime func() time.Time
+	// podRoutes are the routes to podCIDRs that show who keeps them, by node.
+	podRoutes func() map[string]podRoutesAnswer
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
@@ -35,6 +40,8 @@ func newIncident(snapshot *facts.Snapshot) *incident {
 	in.model = sync.OnceValue(func() *datapath.Model { return datapath.New(snapshot) })
 	in.serviceWorld = sync.OnceValue(func() *serviceWorld { return newServiceWorld(in) })
 	in.backends = sync.OnceValue(func() *services.Index { return services.New(snapshot.Cluster) })
+	in.podRoutes = sync.OnceValue(func() map[string]podRoutesAnswer { return podRoutes(in) })
+	in.clusterTime = sync.OnceValue(func() time.Time { return clusterTime(snapshot) })
 	objects := map[string]*facts.NodeObject{}
 	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
 		for i := range c.Nodes.Value {

@@ -75,6 +75,9 @@ type Condition struct {
 	Reason             string `json:"reason,omitempty"`
 	Message            string `json:"message,omitempty"`
 	LastTransitionTime string `json:"lastTransitionTime,omitempty"`
+	// LastHeartbeatTime is when the kubelet last wrote the condition of a Node, at least every five minutes
+	// (nodeStatusReportFrequency): of a list without a time it tells when it was made.
+	LastHeartbeatTime string `json:"lastHeartbeatTime,omitempty"`
 }
 
 // NodeObject is a v1 Node.

@@ -31,6 +31,8 @@ import data.netcause.lib.text
 finding contains f if {
 	_missing
 	not _is_ready
+	not _is_starting
+	not _is_going
 
 	f := {
 		"message": sprintf("%s: no Pod on %s gets a network%s.", [_what, input.node.name, _agent_text]),
@@ -49,18 +51,35 @@ ruled_out contains {"message": "it is no node of a cluster", "evidence": []} if 
 	kubernetes.is_no_node(input.node, input.cluster)
 }
 
+ruled_out contains {"message": "it is a virtual node, without a container runtime", "evidence": []} if {
+	kubernetes.is_virtual(input.node.object)
+}
+
+ruled_out contains {"message": "its Node is about to go, or its machine is off", "evidence": _condition_facts} if _is_going
+
 ruled_out contains {
 	"message": "the runtime has a CNI configuration",
 	"evidence": array.slice(array.concat([_file_fact(file) | some file in _valid], _condition_facts), 0, 2),
 } if {
 	not _missing
+	not kubernetes.is_virtual(input.node.object)
 	_known_to_have_one
 }
 
 unexamined contains {"group": "cni", "reason": "nothing shows whether the runtime has a CNI configuration"} if {
 	kubernetes.is_node(input.node)
+	not kubernetes.is_virtual(input.node.object)
 	not _missing
 	not _known_to_have_one
+}
+
+unexamined contains {
+	"group": "cni",
+	"reason": sprintf("it is not Ready for %d s: its network plugin is starting, or does not", [_seconds_not_ready]),
+} if {
+	_missing
+	not _is_going
+	_is_starting
 }
 
 unexamined contains {
@@ -110,6 +129,22 @@ _missing if _is_empty
 _missing if {
 	count(_denial) > 0
 	count(_valid) == 0
+}
+
+# A network plugin starts on a node that joins or comes back, with an image to be had first: a few minutes are usual.
+_is_starting if _seconds_not_ready < 300
+
+_seconds_not_ready := min([seconds |
+	some condition in input.node.object.status.conditions
+	condition.type == "Ready"
+	condition.status == "False"
+	seconds := netcause.seconds_since(condition.lastTransitionTime)
+])
+
+_is_going if {
+	_missing
+	not _is_ready
+	kubernetes.leaving(input.node.object)
 }
 
 _is_ready if {

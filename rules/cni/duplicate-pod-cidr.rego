@@ -47,6 +47,12 @@ finding contains f if {
 
 ruled_out contains {"message": sprintf("the Pod ranges of %d Nodes have no address in common", [_answer.with]), "evidence": []} if {
 	count(_answer.overlaps) == 0
+	_answer.with > 0
+}
+
+ruled_out contains {"message": "no Node has a range of its own: their Pods get addresses elsewhere", "evidence": []} if {
+	count(_answer.overlaps) == 0
+	_answer.with == 0
 }
 
 ruled_out contains {

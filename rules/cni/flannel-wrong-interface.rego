@@ -82,7 +82,14 @@ finding contains f if {
 	}
 }
 
-ruled_out contains {"message": "no Node says that flannel runs on it", "evidence": []} if count(_published) == 0
+ruled_out contains {"message": "no Node says that flannel runs on it", "evidence": []} if {
+	count(_published) == 0
+	not flannel.left_behind(input.cluster)
+}
+
+ruled_out contains {"message": "another network plugin took the place of flannel, if it was ever there", "evidence": []} if {
+	flannel.left_behind(input.cluster)
+}
 
 ruled_out contains {
 	"message": "flannel publishes another address for each Node, in a network that its peers are in or that the cluster knows it by",
@@ -103,7 +110,9 @@ unexamined contains {"group": "addresses", "node": api_node.metadata.name, "reas
 _flannel_nodes := [api_node |
 	some api_node in input.cluster.nodes
 	flannel.published(api_node)
+	not flannel.left_behind(input.cluster)
 	not kubernetes.leaving(api_node)
+	not kubernetes.silent(api_node)
 ]
 
 _published contains flannel.published(api_node) if some api_node in _flannel_nodes

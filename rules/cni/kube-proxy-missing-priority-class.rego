@@ -115,6 +115,7 @@ _lost(daemonset) := [pod |
 	not node in _served
 	some api_node in input.cluster.nodes
 	api_node.metadata.name == node
+	not kubernetes.leaving(api_node)
 	_lost_its_place(pod, api_node)
 	count(scheduling.untolerated(daemonset, api_node)) == 0
 ]
@@ -179,6 +180,7 @@ _lost_its_place(pod, api_node) if {
 	not _has_place(pod)
 	count(_why_not_scheduled(pod)) == 0
 	not api_node.spec.unschedulable
+	not kubernetes.is_younger(pod, 60)
 }
 
 _why_not_scheduled(pod) := [condition.message |

@@ -24,12 +24,15 @@ import data.netcause.lib.kubernetes
 import data.netcause.lib.pod as pod_status
 import data.netcause.lib.scheduling
 import data.netcause.lib.text
+import data.netcause.lib.unready
 
 # The cluster wants a Pod of kube-proxy on the node, and none runs.
 finding contains f if {
 	_wanted
 	not _works
 	not _report_is_old
+	not _is_going
+	not _starting
 
 	f := {
 		"message": sprintf("%s: %s.", [_headline, concat("; ", _reasons)]),
@@ -83,6 +86,12 @@ ruled_out contains {"message": "no DaemonSet of kube-proxy is meant for such a n
 	not _works
 }
 
+ruled_out contains {"message": "its Node is about to go, or its machine is off", "evidence": []} if {
+	_wanted
+	not _works
+	_is_going
+}
+
 ruled_out contains {"message": "kube-proxy's rules are there", "evidence": [mode.evidence | some mode in _rules.modes]} if {
 	kubernetes.is_node(input.node)
 	_has_rules
@@ -96,7 +105,15 @@ unexamined contains {
 } if {
 	_wanted
 	not _works
+	not _is_going
 	_report_is_old
+}
+
+unexamined contains {"group": "cluster.pods", "reason": _starting} if {
+	_wanted
+	not _works
+	not _is_going
+	not _report_is_old
 }
 
 unexamined contains {"group": "cluster.configmaps", "reason": _doubt} if {
@@ -159,11 +176,36 @@ _report_is_old if {
 	pod.status.phase == "Running"
 }
 
-_does_not_belong := _label_fact("type") if {
-	input.node.object.metadata.labels.type == "virtual-kubelet"
+_report_is_old if kubernetes.silent(input.node.object)
+
+_is_going if kubernetes.leaving(input.node.object)
+
+# _starting is what is going on where kube-proxy may be there in a moment: a node joins, or a Pod takes another's place.
+_starting := sprintf("%s is being deleted, and the next one is not there yet", [kubernetes.name(leaving[0])]) if {
+	leaving := [pod | some pod in _pods; netcause.seconds_since(pod.metadata.deletionTimestamp) < 60]
+	count(leaving) > 0
+} else := sprintf("%s was made less than two minutes before: it is starting", [kubernetes.name(_pods[0])]) if {
+	count(_pods) > 0
+	every pod in _pods {
+		kubernetes.is_younger(pod, 120)
+		not unready.is_failing(pod)
+	}
+} else := "the node joined less than two minutes before" if {
+	count(_pods) == 0
+	kubernetes.is_younger(input.node.object, 120)
+}
+
+_does_not_belong := _node_fact if {
+	kubernetes.is_virtual(input.node.object)
 } else := _label_fact("kubernetes.io/os") if {
 	input.node.object.metadata.labels["kubernetes.io/os"] == "windows"
 	count(_daemonsets) == 0
+}
+
+_node_fact := {
+	"fact": sprintf("labels of Node %s", [input.node.name]),
+	"value": "a virtual node (virtual-kubelet, Fargate …)",
+	"source": input.node.object.source,
 }
 
 _label_fact(label) := {

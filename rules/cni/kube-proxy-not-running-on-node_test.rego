@@ -59,6 +59,11 @@ found_only if {
 	count(rule.unexamined) == 0
 }
 
+left_open if {
+	count(rule.unexamined) == 1
+	count(rule.finding) + count(rule.ruled_out) == 0
+}
+
 ruled_out_only if {
 	count(rule.finding) == 0
 	count(rule.ruled_out) == 1
@@ -156,7 +161,54 @@ test_found_evicted if {
 
 test_found_pod_is_being_deleted if {
 	leaving := object.union(pod(running), {"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}})
-	found_only with input as known(api_node, [daemonset], [leaving]) with netcause.kube_proxy_rules as unread
+	found_only with input as known(api_node, [daemonset], [leaving])
+		with netcause.kube_proxy_rules as unread
+		with netcause.seconds_since as 300
+	left_open with input as known(api_node, [daemonset], [leaving])
+		with netcause.kube_proxy_rules as unread
+		with netcause.seconds_since as -29
+}
+
+test_unexamined_node_joined_just_now if {
+	joined := object.union(api_node, {"metadata": {"creationTimestamp": "2024-01-01T00:00:00Z"}})
+	creating := object.union(pod({"phase": "Pending"}), {"metadata": {"creationTimestamp": "2024-01-01T00:00:01Z"}})
+	every pods in [[], [creating]] {
+		left_open with input as known(joined, [daemonset], pods)
+			with netcause.kube_proxy_rules as unread
+			with netcause.seconds_since as 20
+		found_only with input as known(joined, [daemonset], pods)
+			with netcause.kube_proxy_rules as unread
+			with netcause.seconds_since as 600
+	}
+}
+
+test_found_pod_of_a_new_node_that_has_no_image if {
+	waiting := {"phase": "Pending", "containerStatuses": [{"name": "kube-proxy", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
+	pulling := object.union(pod(waiting), {"metadata": {"creationTimestamp": "2024-01-01T00:00:00Z"}})
+	found_only with input as known(api_node, [daemonset], [pulling])
+		with netcause.kube_proxy_rules as unread
+		with netcause.seconds_since as 20
+}
+
+test_unexamined_kubelet_is_silent if {
+	silent := object.union(api_node, {"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
+	left_open with input as known(silent, [daemonset], []) with netcause.kube_proxy_rules as unread
+	left_open with input as known(silent, [daemonset], [pod({"phase": "Failed"})]) with netcause.kube_proxy_rules as unread
+}
+
+test_ruled_out_node_is_about_to_go if {
+	every taint in ["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "node.kubernetes.io/out-of-service"] {
+		going := object.union(api_node, {"spec": {"taints": [{"key": taint, "effect": "NoSchedule"}]}})
+		ruled_out_only with input as known(going, [daemonset], []) with netcause.kube_proxy_rules as unread
+	}
+	stopping := {"type": "Ready", "status": "False", "message": "node is shutting down"}
+	ruled_out_only with input as known(object.union(api_node, {"status": {"conditions": [stopping]}}), [daemonset], [])
+		with netcause.kube_proxy_rules as unread
+}
+
+test_ruled_out_fargate if {
+	fargate := object.union(api_node, {"metadata": {"labels": {"eks.amazonaws.com/compute-type": "fargate"}}})
+	ruled_out_only with input as known(fargate, [daemonset], []) with netcause.kube_proxy_rules as unread
 }
 
 test_found_though_old_rules_are_there if {

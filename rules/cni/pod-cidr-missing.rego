@@ -21,6 +21,7 @@
 #   causes: [cni-config-missing]
 package netcause.rules.cni.pod_cidr_missing
 
+import data.netcause.lib.kubernetes
 import data.netcause.lib.pod_cidr
 import data.netcause.lib.text
 
@@ -49,6 +50,7 @@ ruled_out contains {
 	"message": sprintf("%s %s no podCIDR and %s none: their Pods get addresses elsewhere", [text.names(_all), _have_all, _need_all]),
 	"evidence": [{"fact": sprintf("podCIDR of Node %s", [missing.node]), "value": "none, and the Node is Ready", "source": missing.source} |
 		some missing in text.few(_answer.missing)
+		missing.ready
 	],
 } if {
 	count(_answer.missing) > 0
@@ -97,6 +99,13 @@ _does_without(missing) if {
 _does_without(missing) if {
 	missing.ready
 	count(_users) == 0
+}
+
+_does_without(missing) if missing.node in _virtual
+
+_virtual contains api_node.metadata.name if {
+	some api_node in input.cluster.nodes
+	kubernetes.is_virtual(api_node)
 }
 
 _names := [missing.node | some missing in _faults]

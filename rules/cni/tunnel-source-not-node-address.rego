@@ -17,7 +17,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [cluster.nodes]
-#   optional: [addresses, cluster.pods, fdb, links, processes, routes]
+#   optional: [addresses, cluster.daemonsets, cluster.pods, fdb, links, processes, routes]
 #   explains: [network-unreachable, service-unreachable]
 #   causes: []
 package netcause.rules.cni.tunnel_source_not_node_address
@@ -31,6 +31,7 @@ import data.netcause.lib.uplink
 
 finding contains f if {
 	count(_foreign) > 0
+	not _is_alone
 	not _network_of_its_own
 	not _perhaps_network_of_its_own
 
@@ -82,6 +83,14 @@ ruled_out contains {
 	_network_of_its_own
 }
 
+ruled_out contains {
+	"message": "it is the only Node: no tunnel leads to another",
+	"evidence": [source.fact | some source in _foreign],
+} if {
+	count(_foreign) > 0
+	_is_alone
+}
+
 ruled_out contains {"message": "it has no tunnel that is bound to an address", "evidence": []} if {
 	input.node.object
 	count(_sources) == 0
@@ -128,6 +137,8 @@ _network_of_its_own if {
 		count(foreign & {source.address | some source in _foreign}) == 0
 	}
 }
+
+_is_alone if count(input.cluster.nodes) == 1
 
 # One node's tunnel alone does not tell such a network from a mistake, unless it uses the very link of the node's address.
 _perhaps_network_of_its_own if {

@@ -200,8 +200,12 @@ test_unexamined_perhaps_a_network_of_its_own if {
 	some u in rule.unexamined with input as of_one(node, [silent_node])
 	u.group == "links"
 	startswith(u.reason, "198.51.100.15 may be of a network of its own")
-	count(rule.finding) == 1 with input as of_one(node, [])
 	count(rule.finding) == 1 with input as of_one(node, [healthy_peer])
+}
+
+test_ruled_out_the_only_node_of_minikube if {
+	node := {"object": api_node("n1", "192.0.2.15", "198.51.100.15"), "links": [flannel("198.51.100.15")]}
+	ruled_out_only with input as of_one(node, [])
 }
 
 test_found_same_link_though_no_other_tunnel_is_known if {

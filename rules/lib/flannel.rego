@@ -2,6 +2,42 @@
 # description: flannel, by what it publishes, and how to set its interface.
 package netcause.lib.flannel
 
+# left_behind says that another network plugin took flannel's place: flannel's annotations stay on the Nodes.
+left_behind(cluster) if {
+	some daemonset in cluster.daemonsets
+	daemonset.metadata.name in _others
+	not _runs(cluster)
+}
+
+_others := {
+	"anetd",
+	"antrea-agent",
+	"aws-node",
+	"calico-node",
+	"cilium",
+	"kube-ovn-cni",
+	"kube-router",
+	"ovnkube-node",
+	"weave-net",
+}
+
+_runs(cluster) if {
+	some daemonset in cluster.daemonsets
+	regex.match(`flannel|canal`, daemonset.metadata.name)
+}
+
+_runs(cluster) if {
+	some daemonset in cluster.daemonsets
+	some container in daemonset.spec.template.spec.containers
+	regex.match(`flannel`, object.get(container, "image", ""))
+}
+
+# k3s has it built in.
+_runs(cluster) if {
+	some api_node in cluster.nodes
+	contains(api_node.status.nodeInfo.kubeletVersion, "+k3s")
+}
+
 # published is the address that flannel of a Node tells its peers.
 published(api_node) := api_node.metadata.annotations["flannel.alpha.coreos.com/public-ip"]
 

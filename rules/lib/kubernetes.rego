@@ -21,13 +21,49 @@ not_ready(it) if {
 	condition.status != "True"
 }
 
-# leaving says that a Node or a Pod is about to go.
+# leaving says that a Node or a Pod is about to go, or its machine is off.
 leaving(it) if it.metadata.deletionTimestamp
 
 leaving(it) if {
 	some taint in it.spec.taints
-	taint.key == "ToBeDeletedByClusterAutoscaler"
+	taint.key in {
+		"ToBeDeletedByClusterAutoscaler",
+		"karpenter.sh/disrupted",
+		"karpenter.sh/disruption",
+		"node.cloudprovider.kubernetes.io/shutdown",
+		"node.kubernetes.io/out-of-service",
+	}
 }
+
+# The words of the kubelet's shutdown manager (pkg/kubelet/nodeshutdown).
+leaving(it) if {
+	some condition in it.status.conditions
+	condition.type == "Ready"
+	contains(object.get(condition, "message", ""), "node is shutting down")
+}
+
+# silent says that a Node's kubelet tells nothing any more: what the cluster has of it and of its Pods is old.
+silent(api_node) if {
+	some condition in api_node.status.conditions
+	condition.type == "Ready"
+	condition.status == "Unknown"
+}
+
+# is_virtual says that a Node stands for a service outside (virtual-kubelet, Fargate, Liqo, KWOK): no DaemonSet's Pods run
+# there, and its network is nobody's business here.
+is_virtual(api_node) if api_node.metadata.labels.type in {"virtual-kubelet", "kwok"}
+
+is_virtual(api_node) if api_node.metadata.labels["eks.amazonaws.com/compute-type"] == "fargate"
+
+is_virtual(api_node) if api_node.metadata.labels["liqo.io/type"] == "virtual-node"
+
+is_virtual(api_node) if {
+	some taint in api_node.spec.taints
+	startswith(taint.key, "virtual-kubelet.io/")
+}
+
+# is_younger says that a Node or a Pod was made less than some seconds before the cluster was read.
+is_younger(it, seconds) if netcause.seconds_since(it.metadata.creationTimestamp) < seconds
 
 running_and_ready(pod) if {
 	pod.status.phase == "Running"

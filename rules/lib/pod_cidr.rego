@@ -2,6 +2,8 @@
 # description: Whether the Pod network takes Pods' addresses from the Nodes' podCIDRs.
 package netcause.lib.pod_cidr
 
+import data.netcause.lib.flannel
+
 # user is the fact that shows that it does: these plugins do, others (Calico, Cilium's own pools, clouds') have pools of
 # their own.
 user(cluster) := array.flatten([
@@ -10,6 +12,7 @@ user(cluster) := array.flatten([
 		"value": node.metadata.annotations["flannel.alpha.coreos.com/backend-type"],
 		"source": node.source,
 	} |
+		not flannel.left_behind(cluster)
 		some node in cluster.nodes
 		node.metadata.annotations["flannel.alpha.coreos.com/kube-subnet-manager"]
 	],
@@ -28,7 +31,18 @@ user(cluster) := array.flatten([
 	],
 ])[0]
 
-_takes_pod_cidr(daemonset) if daemonset.metadata.name in {"kindnet", "kube-router"}
+_takes_pod_cidr(daemonset) if daemonset.metadata.name == "kindnet"
+
+# Beside another plugin it may be there for its policies or its proxy alone.
+_takes_pod_cidr(daemonset) if {
+	daemonset.metadata.name == "kube-router"
+	not _does_not_route(daemonset)
+}
+
+_does_not_route(daemonset) if {
+	some container in daemonset.spec.template.spec.containers
+	"--run-router=false" in array.concat(object.get(container, "command", []), object.get(container, "args", []))
+}
 
 _takes_pod_cidr(daemonset) if {
 	some container in daemonset.spec.template.spec.containers

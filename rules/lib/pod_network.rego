@@ -2,6 +2,7 @@
 # description: How packets get from node to node between the cluster's Pods.
 package netcause.lib.pod_network
 
+import data.netcause.lib.flannel
 import data.netcause.lib.kubernetes
 import data.netcause.lib.uplink
 
@@ -21,47 +22,29 @@ _routing_backends := {"vxlan", "host-gw", "wireguard", "ipip", "udp"}
 
 # kept_by_node is the fact that shows that the nodes themselves keep a route to every other node's podCIDR. Blocks of
 # another size (Calico), eBPF (Cilium) and a cloud's own routes do without.
-kept_by_node(node, cluster, peers) := {
+kept_by_node(node, cluster) := {
 	"fact": sprintf("flannel's backend-type on Node %s", [node.name]),
 	"value": backend,
 	"source": node.object.source,
 } if {
-	backend := flannel_backend(node)
+	backend := flannel_backend(node, cluster)
 	backend in _routing_backends
-} else := fact if {
-	not flannel_backend(node)
-	fact := _route_to_others(node, cluster)
-} else := fact if {
-	not flannel_backend(node)
-	fact := _route_of_others(node, peers)
+} else := _route_fact(found[0]) if {
+	not flannel_backend(node, cluster)
+	routes := netcause.pod_routes(node.name)
+	found := [routes[whose] | some whose in ["own", "others"]]
 }
 
-flannel_backend(node) := node.object.metadata.annotations["flannel.alpha.coreos.com/backend-type"]
-
-_route_to_others(node, cluster) := facts[0] if {
-	own := {cidr | some cidr in ipv4_ranges(node.object)}
-	others := ranges(cluster) - own
-	facts := [_route_fact(node, route) |
-		some route in node.routes
-		route.dst in others
-		route.via
-	]
+# flannel_backend is the one of a node, where flannel carries its Pods' packets.
+flannel_backend(node, cluster) := backend if {
+	backend := node.object.metadata.annotations["flannel.alpha.coreos.com/backend-type"]
+	not flannel.left_behind(cluster)
 }
 
-_route_of_others(node, peers) := facts[0] if {
-	own := ipv4_ranges(node.object)
-	facts := [_route_fact(peer, route) |
-		some peer in peers
-		some route in peer.routes
-		route.dst in own
-		route.via
-	]
-}
-
-_route_fact(node, route) := {
-	"fact": sprintf("route of %s to another node's Pods", [node.name]),
-	"value": shown(route),
-	"source": route.source,
+_route_fact(found) := {
+	"fact": sprintf("route of %s to another node's Pods", [found.node]),
+	"value": shown(found.route),
+	"source": found.route.source,
 }
 
 # shown is a route as `ip route` writes it, in short.

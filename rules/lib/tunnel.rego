@@ -2,6 +2,7 @@
 # description: Tunnels that carry Pods' packets between nodes, and the addresses of their ends.
 package netcause.lib.tunnel
 
+import data.netcause.lib.flannel
 import data.netcause.lib.pod_network
 import data.netcause.lib.uplink
 
@@ -67,8 +68,13 @@ sources(node, cluster) := array.concat(
 		not contains(local, ":")
 	],
 	[{"address": address, "fact": {"fact": key, "value": address, "source": node.object.source}} |
-		some key in ["flannel.alpha.coreos.com/public-ip", "projectcalico.org/IPv4Address"]
+		some key in _published_by(cluster)
 		address := split(node.object.metadata.annotations[key], "/")[0]
 		not node.object.metadata.annotations["flannel.alpha.coreos.com/public-ip-overwrite"]
 	],
+)
+
+_published_by(cluster) := array.concat(
+	["flannel.alpha.coreos.com/public-ip" | not flannel.left_behind(cluster)],
+	["projectcalico.org/IPv4Address"],
 )

@@ -21,6 +21,7 @@ _failing := {
 
 # is_fault says whether something keeps a group's Pods from being ready, or from being made.
 is_fault(group) if {
+	not _is_unwanted(group)
 	some problem in group.pods
 	_is_broken(problem)
 }
@@ -37,20 +38,43 @@ is_fault(group) if {
 	count(group.events) > 0
 }
 
-_is_broken(problem) if {
-	some container in _containers(problem.pod)
-	container.state.waiting.reason in _failing
+# The last Pods of a workload that was scaled to zero are on their way.
+_is_unwanted(group) if {
+	count(group.workloads) > 0
+	every workload in group.workloads {
+		workload.replicas == 0
+	}
 }
 
 _is_broken(problem) if {
+	not _is_leaving(problem.pod)
+	is_failing(problem.pod)
+}
+
+_is_broken(problem) if {
+	not _is_leaving(problem.pod)
 	some container in problem.pod.status.containerStatuses
 	not container.ready
 	container.state.terminated
 }
 
+# A Pod that should be gone by now hangs, and holds the place of the next one of a StatefulSet.
+_is_leaving(pod) if {
+	pod.metadata.deletionTimestamp
+	not _is_overdue(pod)
+}
+
+_is_overdue(pod) if netcause.seconds_since(pod.metadata.deletionTimestamp) > 120
+
+# is_failing says whether a container of a Pod waits for something that time alone does not bring.
+is_failing(pod) if {
+	some container in _containers(pod)
+	container.state.waiting.reason in _failing
+}
+
 # Long enough for a start, an image and the first probes.
 _is_broken(problem) if {
-	not problem.pod.metadata.deletionTimestamp
+	not _is_leaving(problem.pod)
 	problem.seconds > object.get(problem, ["probe", "seconds"], 0) + _patience(problem.pod)
 }
 

@@ -19,7 +19,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [links, routes, cluster.nodes]
-#   optional: [addresses, cluster.pods, processes]
+#   optional: [addresses, cluster.daemonsets, cluster.pods, processes]
 #   needs_any: [[iptables_nft], [iptables_legacy], [nftables]]
 #   explains: [network-unreachable, service-unreachable, dns-failure]
 #   causes: [firewall-rejects-service-traffic]

@@ -14,7 +14,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [routes, cluster.nodes]
-#   optional: [cluster.pods, processes]
+#   optional: [cluster.daemonsets, cluster.pods, processes]
 #   explains: [network-unreachable, service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.network_unreachable.pod_network_route_missing
@@ -81,7 +81,7 @@ unexamined contains {"group": "cluster.nodes", "reason": reason} if {
 	reason := sprintf("no podCIDR is known of %s: which route leads to its Pods is not known", [text.names(_without_range)])
 }
 
-_kept_by_node := pod_network.kept_by_node(input.node, input.cluster, input.peers) if input.node.object
+_kept_by_node := pod_network.kept_by_node(input.node, input.cluster) if input.node.object
 
 # _ways are the node's routes to the Pods of each other Node that is alive.
 _ways := [way |
@@ -108,7 +108,7 @@ _without_range contains peer.metadata.name if {
 _alive(api_node) if {
 	not kubernetes.not_ready(api_node)
 	not kubernetes.leaving(api_node)
-	not api_node.metadata.labels.type == "virtual-kubelet"
+	not kubernetes.is_virtual(api_node)
 }
 
 _astray := [way | some way in _ways; _leads_nowhere(way)]
@@ -165,7 +165,7 @@ _leads_nowhere(way) if {
 # flannel writes a route for each range: a shorter prefix by another device is somebody else's.
 _leads_nowhere(way) if {
 	way.answer.status == "route"
-	pod_network.flannel_backend(input.node) in {"vxlan", "host-gw", "wireguard"}
+	pod_network.flannel_backend(input.node, input.cluster) in {"vxlan", "host-gw", "wireguard"}
 	_prefixlen(way.answer.route.dst) < _prefixlen(way.cidr)
 	not startswith(object.get(way.answer.route, "dev", ""), "flannel")
 }

@@ -138,16 +138,21 @@ test_found_both_families if {
 }
 
 test_found_unannotated_nodes_that_keep_other_routes if {
-	kept := [{"dst": "10.244.2.0/24", "via": "192.0.2.2", "dev": "eth0", "source": "ip route"}]
+	kept := {"dst": "10.244.2.0/24", "via": "192.0.2.2", "dev": "eth0", "source": "ip route"}
 	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24"), plain_node("n3", "10.244.3.0/24")]
-	some f in rule.finding with input as object.union(of_n1(nodes), {"node": {"routes": kept}}) with netcause.route as only_to_n2
+	some f in rule.finding with input as of_n1(nodes)
+		with netcause.route as only_to_n2
+		with netcause.pod_routes as {"own": {"node": "n1", "route": kept}}
 	f.affects == {"n1", "n3"}
+	f.evidence[count(f.evidence) - 1].value == "10.244.2.0/24 via 192.0.2.2 dev eth0"
 }
 
 test_found_unannotated_node_that_a_peer_has_a_route_to if {
-	peer := {"name": "n2", "routes": [{"dst": "10.244.1.0/24", "via": "192.0.2.1", "dev": "eth0", "source": "ip route"}]}
+	kept := {"dst": "10.244.1.0/24", "via": "192.0.2.1", "dev": "eth0", "source": "ip route"}
 	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24")]
-	count(rule.finding) == 1 with input as object.union(of_n1(nodes), {"peers": [peer]}) with netcause.route as none
+	count(rule.finding) == 1 with input as of_n1(nodes)
+		with netcause.route as none
+		with netcause.pod_routes as {"others": {"node": "n2", "route": kept}}
 }
 
 test_found_restarts_flannel if {
@@ -201,7 +206,9 @@ test_unexamined_peer_without_range if {
 
 test_ruled_out_peer_without_range_where_others_keep_routes if {
 	bare := {"metadata": {"name": "n2"}, "source": "nodes.json"}
-	ruled_out_only with input as of_n1([plain_node("n1", "10.244.1.0/24"), bare]) with netcause.route as default_route
+	ruled_out_only with input as of_n1([plain_node("n1", "10.244.1.0/24"), bare])
+		with netcause.route as default_route
+		with netcause.pod_routes as {}
 }
 
 test_ruled_out_peer_of_ipv6_alone if {
@@ -212,12 +219,18 @@ test_ruled_out_peer_of_ipv6_alone if {
 }
 
 test_ruled_out_routes_of_others if {
-	calico_block := [{"dst": "10.244.2.0/26", "via": "192.0.2.2", "dev": "tunl0", "source": "ip route"}]
 	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24")]
-	ruled_out_only with input as object.union(of_n1(nodes), {"node": {"routes": calico_block}}) with netcause.route as default_route
-	ruled_out_only with input as of_n1(nodes) with netcause.route as default_route
+	ruled_out_only with input as of_n1(nodes) with netcause.route as default_route with netcause.pod_routes as {}
 	cloud := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/backend-type": "alloc"}}})
 	ruled_out_only with input as of_n1([cloud, n2]) with netcause.route as default_route
+}
+
+test_ruled_out_annotations_that_flannel_left_behind if {
+	calico := {"metadata": {"name": "calico-node", "namespace": "calico-system"}, "source": "daemonsets.json"}
+	after := object.union(of_n1([n1, n2]), {"cluster": {"daemonsets": [calico]}})
+	ruled_out_only with input as after with netcause.route as default_route with netcause.pod_routes as {}
+	beside := object.union(of_n1([n1, n2]), {"cluster": {"daemonsets": [calico, {"metadata": {"name": "kube-flannel-ds"}}]}})
+	count(rule.finding) == 1 with input as beside with netcause.route as default_route
 }
 
 test_ruled_out_machine_that_is_no_node if {

@@ -21,7 +21,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [sysctls, routes, rules, addresses, cluster.nodes]
-#   optional: [cluster.pods, links]
+#   optional: [cluster.daemonsets, cluster.pods, links]
 #   explains: [network-unreachable, intermittent-loss]
 #   causes: []
 package netcause.rules.network_unreachable.rp_filter_drops

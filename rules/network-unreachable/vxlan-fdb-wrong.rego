@@ -17,7 +17,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [links, routes, neighbours, fdb, cluster.nodes]
-#   optional: [cluster.pods, processes]
+#   optional: [cluster.daemonsets, cluster.pods, processes]
 #   explains: [network-unreachable, service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.network_unreachable.vxlan_fdb_wrong

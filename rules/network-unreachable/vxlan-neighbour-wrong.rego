@@ -20,7 +20,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [links, routes, neighbours, cluster.nodes]
-#   optional: [cluster.pods, fdb, processes]
+#   optional: [cluster.daemonsets, cluster.pods, fdb, processes]
 #   explains: [network-unreachable, service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.network_unreachable.vxlan_neighbour_wrong

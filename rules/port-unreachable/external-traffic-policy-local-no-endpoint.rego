@@ -51,6 +51,8 @@ finding contains f if {
 	}
 }
 
+ruled_out contains {"message": "no Service has externalTrafficPolicy Local", "evidence": []} if _answer.total == 0
+
 ruled_out contains {
 	"message": sprintf("nothing is dropped for want of a Pod on the node, of %d Services with externalTrafficPolicy Local%s", [
 		_answer.total,
@@ -64,6 +66,7 @@ ruled_out contains {
 		some local in text.few(_answer.services)
 	],
 } if {
+	_answer.total > 0
 	count(_faults) == 0
 	count(_open) == 0
 }

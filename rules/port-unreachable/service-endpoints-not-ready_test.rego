@@ -196,7 +196,18 @@ test_unexamined_not_known_for_how_long if {
 test_unexamined_being_replaced if {
 	leaving := problem("web-1", {}, 400)
 	old := object.union(leaving, {"pod": object.union(leaving.pod, {"metadata": {"deletionTimestamp": "2026-03-04T12:00:00Z"}})})
-	unexamined_only with input as incident with netcause.service_pods as answer([group([old])])
+	unexamined_only with input as incident with netcause.service_pods as answer([group([old])]) with netcause.seconds_since as 10
+	ended := {"name": "proxy", "ready": false, "state": {"terminated": {"reason": "Completed"}}}
+	partly := object.union(old, {"pod": object.union(old.pod, {"status": {"containerStatuses": [ended]}})})
+	unexamined_only with input as incident with netcause.service_pods as answer([group([partly])]) with netcause.seconds_since as -20
+}
+
+test_found_hangs_long_after_its_grace_period if {
+	leaving := problem("web-1", {}, 4000)
+	old := object.union(leaving, {"pod": object.union(leaving.pod, {"metadata": {"deletionTimestamp": "2026-03-04T12:00:00Z"}})})
+	found_only with input as incident with netcause.service_pods as answer([group([old])]) with netcause.seconds_since as 3000
+	down := object.union(group([old]), {"workloads": [{"kind": "Deployment", "namespace": "shop", "name": "web", "replicas": 0}]})
+	unexamined_only with input as incident with netcause.service_pods as answer([down]) with netcause.seconds_since as 3000
 }
 
 test_unexamined_pods_of_a_namespace_were_not_read if {

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"net/netip"
+
+	"github.com/netcause/netcause/engine/facts"
+)
+
+// podRoutesAnswer are routes by a gateway to the podCIDRs of other Nodes: where one node keeps such, the nodes do.
+type podRoutesAnswer struct {
+	// Own is the first of the node itself, Others the first that another node has to a podCIDR of this one.
+	Own    *podRoute `json:"own,omitempty"`
+	Others *podRoute `json:"others,omitempty"`
+}
+
+type podRoute struct {
+	Node  string       `json:"node"` // that has it
+	Route *facts.Route `json:"route"`
+}
+
+// askPodRoutes finds the routes that show that a cluster's nodes keep ways to each other's podCIDRs.
+func askPodRoutes(in *incident, args []any) (any, error) {
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	return in.podRoutes()[node.name], nil
+}
+
+// podRoutes looks once through the routes of all nodes: each rule's for each node would take the square of it.
+func podRoutes(in *incident) map[string]podRoutesAnswer {
+	owners := map[netip.Prefix]string{}
+	for _, node := range in.nodes {
+		if node.object == nil {
+			continue
+		}
+		for _, text := range podCIDRs(node.object) {
+			if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() {
+				owners[p] = node.name
+			}
+		}
+	}
+	answers := map[string]podRoutesAnswer{}
+	for _, node := range in.nodes {
+		if node.node == nil {
+			continue
+		}
+		for i := range node.node.Routes.Value {
+			route := &node.node.Routes.Value[i]
+			owner, ok := owners[route.Dst]
+			if !ok || owner == node.name || !route.Via.IsValid() {
+				continue
+			}
+			if answer := answers[node.name]; answer.Own == nil {
+				answer.Own = &podRoute{node.name, route}
+				answers[node.name] = answer
+			}
+			if answer := answers[owner]; answer.Others == nil {
+				answer.Others = &podRoute{node.name, route}
+				answers[owner] = answer
+			}
+		}
+	}
+	return answers
+}
