@@ -29,7 +29,7 @@ var collectCommands = map[string]string{
 	"neighbours":         "ip neigh",
 	"fdb":                "bridge -d fdb show",
 	"sysctls":            "sysctl -a",
-	"listeners":          "ss -lntup",
+	"listeners":          "ss -lntup; for p in $(lsns -t net -no PID); do nsenter -t $p -n ip -d address; nsenter -t $p -n ss -lntup; done",
 	"conntrack":          "conntrack -S; sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
 	"conntrack_entries":  "conntrack -L",
 	"iptables_nft":       "iptables-nft-save -c",

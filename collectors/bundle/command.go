@@ -79,6 +79,14 @@ func parseCommand(words []string) command {
 		inner.line, inner.netns = c.line, args[2]
 		return inner
 	}
+	if pid, rest := entered(name, args); pid != "" {
+		inner := parseCommand(rest)
+		inner.line = c.line
+		if inner.netns == "" && pid != "1" { // the first process is the node's own
+			inner.netns = netnsOfPID + pid
+		}
+		return inner
+	}
 	switch {
 	case name == "ip":
 		c.ip(args)
@@ -192,6 +200,43 @@ func withoutPrefix(words []string) []string {
 		}
 	}
 	return nil
+}
+
+// netnsOfPID begins the name of a network namespace that is known by a process in it.
+const netnsOfPID = "pid:"
+
+// entered are the process whose network namespace nsenter(1) runs a command in, and the command. The process is empty
+// for other commands and namespaces.
+func entered(name string, args []string) (pid string, rest []string) {
+	if name != "nsenter" {
+		return "", nil
+	}
+	net := false
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		flag := args[0]
+		args = args[1:]
+		switch {
+		case flag == "-n", flag == "--net":
+			net = true
+		case strings.HasPrefix(flag, "--target="):
+			pid = strings.TrimPrefix(flag, "--target=")
+		case flag == "-t", flag == "--target", flag == "-nt":
+			net = net || flag == "-nt"
+			if len(args) > 0 {
+				pid, args = args[0], args[1:]
+			}
+		case strings.HasPrefix(flag, "-t"):
+			pid = strings.TrimPrefix(flag, "-t")
+		case flag == "-a", flag == "--all":
+			net = true
+		default:
+			return "", nil // another file system shows other configuration
+		}
+	}
+	if !net || strings.Trim(pid, "0123456789") != "" {
+		return "", nil
+	}
+	return pid, args
 }
 
 func withoutFlags(args []string, flags ...string) []string {

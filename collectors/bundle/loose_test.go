@@ -162,6 +162,31 @@ func TestReadWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+// What Pods listen on comes with the processes that nsenter entered their namespaces by.
+func TestReadWhatPodsListenOn(t *testing.T) {
+	device := func(dev, address string) string {
+		return "2: " + dev + ": <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP group default\n    link/ether 0a:58:0a:f4:01:02 brd ff:ff:ff:ff:ff:ff link-netnsid 0\n" +
+			"    inet " + address + " scope global " + dev + "\n       valid_lft forever preferred_lft forever\n"
+	}
+	sockets := func(port int) string {
+		return fmt.Sprintf("Netid State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\ntcp   LISTEN 0      5            0.0.0.0:%d      0.0.0.0:*    users:((\"app\",pid=7,fd=3))\n", port)
+	}
+	text := "[root@n1 ~]# ss -lntup\n" + sockets(10250) +
+		"[root@n1 ~]# nsenter -t 1 -n ip -d address\n" + device("eth0", "192.0.2.1/24") + "[root@n1 ~]# nsenter -t 1 -n ss -lntup\n" + sockets(10250) +
+		"[root@n1 ~]# nsenter -t 4711 -n ip -d address\n" + device("eth0", "10.244.1.2/24") + "[root@n1 ~]# nsenter -t 4711 -n ss -lntup\n" + sockets(8080) +
+		"[root@n1 ~]# nsenter --target 4711 --mount --net ss -lntup\n" + sockets(1)
+	pods := `{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"namespace": "kube-system", "name": "dns", "uid": "u"},
+		"spec": {"nodeName": "n1"}, "status": {"phase": "Running", "podIP": "10.244.1.2"}}]}`
+	n := read(t, folderOf(t, map[string]string{"n1.txt": text, "pods.json": pods})).Nodes[0]
+	if len(n.Listeners.Value) != 1 || n.Listeners.Value[0].Port != 10250 || len(n.Namespaces) != 1 {
+		t.Fatalf("of the node: %+v, and %d namespaces", n.Listeners.Value, len(n.Namespaces))
+	}
+	ns := n.Namespaces[0]
+	if ns.Pod == nil || ns.Pod.Name != "dns" || ns.Path != "/proc/4711/ns/net" || len(ns.Listeners.Value) != 1 || ns.Listeners.Value[0].Port != 8080 {
+		t.Errorf("%+v: %+v", ns, ns.Listeners.Value)
+	}
+}
+
 // An output that shows a part is not the whole.
 func TestReadParts(t *testing.T) {
 	for name, c := range map[string]struct {

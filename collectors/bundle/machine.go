@@ -83,6 +83,9 @@ func (m *machine) node(ctx context.Context) (*facts.Node, string) {
 	}
 	for _, name := range names {
 		ns := &facts.Namespace{ID: name, Path: "/run/netns/" + name, FoundBy: "/var/run/netns"}
+		if pid, ok := strings.CutPrefix(name, netnsOfPID); ok {
+			ns.Path, ns.FoundBy = "/proc/"+pid+"/ns/net", "nsenter"
+		}
 		b.netns(name, &ns.NetNS)
 		n.Namespaces = append(n.Namespaces, ns)
 	}

@@ -82,6 +82,11 @@ func isAsked(group string) bool {
 	return false
 }
 
+// ofPods shows what the Pods of a node listen on, and whose it is by their addresses: each network namespace is entered
+// by the first process in it.
+const ofPods = `for p in $(lsns -t net -no PID); do for c in 'ip -d address' 'ss -lntup'; do c="nsenter -t $p -n $c"; ` +
+	`echo "[root@$(hostname) ~]# $c"; $c; done; done 2>&1 >>$(hostname).txt`
+
 // masked takes the values of what looks secret out of configuration files, before they leave the node.
 const masked = ` | sed -E 's/((psk|password|passwd|secret|private-key|wep-key[0-9]*)["[:space:]]*[=:]).*/\1 .../I'`
 
@@ -125,6 +130,9 @@ func (t *text) ask() {
 			mask = masked
 		}
 		t.command(6, fmt.Sprintf(`for c in %s; do echo "[root@$(hostname) ~]# $c"; sh -c "$c"; done 2>&1%s >$(hostname).txt`, key, mask))
+		if strings.Contains(key, "'ss -lntup'") {
+			t.command(6, ofPods)
+		}
 	}
 	if len(cluster) > 0 {
 		t.hang("  ", "where kubectl works:")
