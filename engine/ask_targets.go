@@ -379,7 +379,7 @@ var deafStates = []string{"undeclared", "loopback", "elsewhere", "nothing"}
 
 func (a *serviceTargetsAnswer) judge(w *serviceWorld, service *facts.Service, index int, port facts.ServicePort, pods []*facts.Pod) {
 	a.Total++
-	heard, undecided, resting := 0, 0, 0
+	heard, undecided, resting, undeclaredAtRest := 0, 0, 0, 0
 	deaf := map[string][]*facts.Pod{}
 	hearings := map[*facts.Pod]hearing{}
 	for _, pod := range pods {
@@ -399,14 +399,19 @@ func (a *serviceTargetsAnswer) judge(w *serviceWorld, service *facts.Service, in
 			// A Pod that is not ready gets no connections while another one listens.
 			if !isReady(pod) && !service.Spec.PublishNotReadyAddresses && slices.ContainsFunc(pods, isReady) {
 				resting++
+				if h.State == "undeclared" {
+					undeclaredAtRest++
+				}
 				continue
 			}
 			deaf[h.State] = append(deaf[h.State], pod)
 		}
 	}
-	// Containers that declare a port by a name may come and go with a new version of the Pods.
-	if len(deaf["undeclared"]) > 0 && len(deaf["undeclared"])+resting < len(pods) {
+	// Containers that declare a port by a name may come and go with a new version of the Pods: those that rest or were not
+	// asked declare it.
+	if n := len(deaf["undeclared"]); n > 0 && n+undeclaredAtRest < len(pods) {
 		delete(deaf, "undeclared")
+		resting += n
 	}
 	// The port of a headless Service is a hint alone: its clients find the Pods by name, and use the port they know.
 	if service.Spec.ClusterIP == "None" {

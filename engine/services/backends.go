@@ -276,11 +276,16 @@ func podAddresses(p *facts.Pod) []netip.Addr {
 	return out
 }
 
+// sidecars are the init containers that stay.
+func sidecars(pod *facts.Pod) []facts.Container {
+	return slices.DeleteFunc(slices.Clone(pod.Spec.InitContainers), func(c facts.Container) bool { return c.RestartPolicy != "Always" })
+}
+
 // targetPort is the number of a Service port's targetPort on a Pod: FindPort of pkg/api/v1/pod.
 func targetPort(p Port, pod *facts.Pod) (uint16, bool) {
 	switch target := p.TargetPort.(type) {
 	case string:
-		for _, c := range pod.Spec.Containers {
+		for _, c := range slices.Concat(pod.Spec.Containers, sidecars(pod)) {
 			for _, port := range c.Ports {
 				if port.Name == target && strings.ToUpper(cmp.Or(port.Protocol, "TCP")) == p.Protocol() {
 					return uint16(port.ContainerPort), true

@@ -94,8 +94,8 @@ _missed := [empty | some empty in _empty; _is_meant_for(empty)]
 # Of these it is not known whether somebody wants them to have no Pods now.
 _open := [empty | some empty in _empty; count(empty.workloads) == 0; not _is_meant_for(empty)]
 
-# Pods that another Service selects are where they belong. Labels that differ in more than their spelling may be those of
-# a workload that was scaled to zero: that none was is only known where all were read.
+# Pods that another Service selects are where they belong. A label that they lack, or have with another value, may be that
+# of a workload that was scaled to zero: that none was is only known where all were read.
 _is_meant_for(empty) if {
 	near := empty.near[0]
 	count(near.selected_by) == 0
@@ -105,6 +105,7 @@ _is_meant_for(empty) if {
 _is_meant_for(empty) if {
 	near := empty.near[0]
 	count(near.selected_by) == 0
+	near.how == "label"
 	count(_answer.unread) == 0
 }
 
@@ -152,10 +153,19 @@ _scaled_facts(empty) := array.concat(
 	[service.workload_fact(workload) | some workload in empty.workloads],
 )
 
-_open_text := sprintf("no Pod, and no workload that was read, has the labels that %s %s: left over, or scaled to zero on purpose", [
+_open_text := sprintf("no Pod, and no workload that was read, has the labels that %s %s: left over, or scaled to zero on purpose%s", [
 	service.names([empty.service | some empty in _open]),
 	_select,
+	_perhaps,
 ])
+
+# Other values of the same labels are most often another program's: that its ports are the same is a hint alone.
+_perhaps := sprintf(" (or meant for %s, which no Service selects: it has %s)", [
+	sprintf("Pod %s/%s", [near.pods[0].namespace, near.pods[0].name]),
+	near.labels,
+]) if {
+	near := [empty.near[0] | some empty in _open; count(empty.near[0].selected_by) == 0][0]
+} else := ""
 
 _select := "selects" if count(_open) == 1
 
