@@ -202,14 +202,14 @@ func (a *serviceRulesAnswer) add(r *ruleset, service *facts.Service, address net
 
 func (a *serviceRulesAnswer) exemplify(r *ruleset, name string, service *facts.Service, address netip.Addr, protocol string, port facts.ServicePort) {
 	full := len(a.Examples) >= maxExamples
-	isDNS := service.Metadata.Labels["k8s-app"] == "kube-dns" || service.Metadata.Name == "kube-dns"
-	if !isDNS && (full || name == "default/kubernetes") {
+	dns := isDNS(service)
+	if !dns && (full || name == "default/kubernetes") {
 		return
 	}
 	if n := len(a.Examples); n > 0 && a.Examples[n-1].Service == name {
 		return
 	}
-	if a.tried >= maxTried && !isDNS {
+	if a.tried >= maxTried && !dns {
 		return
 	}
 	a.tried++

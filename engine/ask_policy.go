@@ -16,7 +16,8 @@ import (
 const maxDeniedPods = 5
 
 type deniedPodsAnswer struct {
-	// Asked is how many Pods were judged: those that run, have an address and are not on their host's network.
+	// Asked is how many Pods were judged: those that run, have an address, are not on their host's network and are to ask
+	// the cluster's DNS.
 	Asked   int `json:"asked"`
 	Allowed int `json:"allowed"`
 	// Unknown are Pods of which it is not known, Missing what would tell.
@@ -38,8 +39,13 @@ type policyDenial struct {
 	Nodes []string             `json:"nodes"`
 }
 
-// askDeniedPods judges the way of every Pod to a port of several addresses that do the same work: a Pod is denied where
-// none of them is allowed.
+// hasOwnNameservers says whether kubelet gives a Pod other nameservers than the cluster's.
+func hasOwnNameservers(pod *facts.Pod) bool {
+	return pod.Spec.DNSPolicy == "Default" || pod.Spec.DNSPolicy == "None"
+}
+
+// askDeniedPods judges the way of every Pod that asks the cluster's DNS to a port of several addresses that do the same
+// work: a Pod is denied where none of them is allowed.
 func askDeniedPods(in *incident, args []any) (any, error) {
 	destinations, protocol, port, err := destinationArguments(args)
 	if err != nil {
@@ -53,7 +59,7 @@ func askDeniedPods(in *incident, args []any) (any, error) {
 	policies := in.policies()
 	for i := range cluster.Pods.Value {
 		pod := &cluster.Pods.Value[i]
-		if pod.Status.Phase != "Running" || pod.Spec.HostNetwork || pod.Metadata.DeletionTimestamp != "" {
+		if pod.Status.Phase != "Running" || pod.Spec.HostNetwork || pod.Metadata.DeletionTimestamp != "" || hasOwnNameservers(pod) {
 			continue
 		}
 		answer.judge(policies, pod, destinations, protocol, port)

@@ -49,22 +49,23 @@ func labelsText(labels map[string]string) string {
 	return strings.Join(list, ",")
 }
 
-// isDNS says whether a Service is the cluster's DNS, by the labels and names of the usual distributions.
+// isDNS says whether a Service is the cluster's DNS, by the labels and names of the usual distributions: what runs CoreDNS
+// in a namespace of its own is somebody's for other names, or a virtual cluster's. rules/lib/dns.rego says the same.
 func isDNS(service *facts.Service) bool {
-	if !slices.ContainsFunc(service.Spec.Ports, func(p facts.ServicePort) bool { return p.Port == 53 }) {
+	serves := slices.ContainsFunc(service.Spec.Ports, func(p facts.ServicePort) bool { return p.Port == 53 && p.Protocol == "UDP" })
+	if !serves || service.Spec.ClusterIP == "None" {
 		return false
 	}
 	m := service.Metadata
-	if label := m.Labels["k8s-app"]; label == "kube-dns" || label == "coredns" || m.Labels["dns.operator.openshift.io/owning-dns"] != "" {
-		return true
-	}
+	one := func(of string, names ...string) bool { return slices.Contains(names, of) }
 	switch m.Namespace {
 	case "kube-system":
-		return m.Name == "kube-dns" || m.Name == "coredns" || m.Labels["app.kubernetes.io/name"] == "coredns"
+		return one(m.Name, "kube-dns", "coredns") || one(m.Labels["k8s-app"], "kube-dns", "coredns") ||
+			one(m.Labels["app.kubernetes.io/name"], "coredns", "rke2-coredns") || one(m.Labels["kubernetes.io/name"], "CoreDNS", "KubeDNS")
 	case "openshift-dns":
-		return m.Name == "dns-default"
+		return m.Name == "dns-default" || m.Labels["dns.operator.openshift.io/owning-dns"] != ""
 	}
-	return m.Name == "kube-dns"
+	return false
 }
 
 // selectsPods says whether the endpoints controller looks for the Service's Pods.

@@ -233,6 +233,12 @@ func TestIsDNS(t *testing.T) {
 		{"edge", "gateway", labelled("app.kubernetes.io/name", "coredns"), []facts.ServicePort{port}, false},
 		{"kube-system", "kube-dns-metrics", labelled("k8s-app", "kube-dns"), []facts.ServicePort{{Port: 9153}}, false},
 		{"shop", "dns-default", nil, []facts.ServicePort{port}, false},
+		{"kube-system", "rke2-coredns-rke2-coredns", labelled("app.kubernetes.io/name", "rke2-coredns"), []facts.ServicePort{port}, true},
+		{"kube-system", "dns", labelled("kubernetes.io/name", "CoreDNS"), []facts.ServicePort{port}, true},
+		{"kube-system", "kube-dns", nil, []facts.ServicePort{{Port: 53, Protocol: "TCP"}}, false},
+		{"openshift-dns", "dns-infra", labelled("dns.operator.openshift.io/owning-dns", "infra"), []facts.ServicePort{port}, true},
+		{"team-a", "kube-dns-x-kube-system-x-vcluster", labelled("k8s-app", "kube-dns"), []facts.ServicePort{port}, false},
+		{"edge-dns", "coredns", labelled("k8s-app", "coredns"), []facts.ServicePort{port}, false},
 	} {
 		service := facts.Service{Metadata: facts.ObjectMeta{Namespace: test.namespace, Name: test.name, Labels: test.labels}, Spec: facts.ServiceSpec{Ports: test.ports}}
 		if got := isDNS(&service); got != test.want {

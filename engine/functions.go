@@ -160,7 +160,7 @@ var functions = []function{
 	},
 	{
 		name:        "netcause.denied_pods",
-		description: "The running Pods that NetworkPolicies keep from a port of all of these addresses, by the policies that deny.",
+		description: "The running Pods that NetworkPolicies keep from a port of all of these addresses, by the policies that deny. Pods with nameservers of their own (dnsPolicy Default and None) are not asked.",
 		args:        []types.NamedType{{Name: "addresses", Type: types.NewArray(nil, types.S)}, {Name: "protocol", Type: types.S}, {Name: "port", Type: types.N}},
 		result:      "object: asked, allowed, unknown, missing, denied ({policies, direction, reason, unmet, count, pods, nodes})",
 		answer:      deniedPodsAnswer{},

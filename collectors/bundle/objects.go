@@ -74,6 +74,16 @@ type kubernetesResource struct {
 	decode              func(data []byte, source facts.Source) (any, facts.ObjectMeta, error)
 }
 
+// isOf says whether objects of an apiVersion are of Kubernetes' own kind: others have Services (Knative), NetworkPolicies
+// (Calico) and Nodes (Longhorn) of theirs. What does not say is taken for it.
+func (r *kubernetesResource) isOf(apiVersion string) bool {
+	group, _, ok := strings.Cut(apiVersion, "/")
+	if apiVersion == "" || !ok {
+		return true
+	}
+	return slices.Contains([]string{"apps", "extensions", "discovery.k8s.io", "events.k8s.io", "networking.k8s.io", "scheduling.k8s.io"}, group)
+}
+
 func decoder[T any](meta func(*T, facts.Source) facts.ObjectMeta) func([]byte, facts.Source) (any, facts.ObjectMeta, error) {
 	return func(data []byte, source facts.Source) (any, facts.ObjectMeta, error) {
 		var v T
@@ -466,7 +476,7 @@ func (o *objects) list(d document, is kindOf) error {
 	var of *kindObjects
 	if kind, ok := strings.CutSuffix(is.Kind, "List"); ok && kind != "" {
 		of = o.ofKind(kind)
-		if of == nil && kind != "Endpoints" {
+		if of == nil && kind != "Endpoints" || of != nil && !of.resource.isOf(is.APIVersion) {
 			return nil
 		}
 	}
@@ -537,7 +547,7 @@ func (o *objects) item(d document, raw json.RawMessage, kind, apiVersion string,
 		return nil
 	}
 	k := o.ofKind(kind)
-	if k == nil || kind == "Service" && strings.Contains(apiVersion, "knative") {
+	if k == nil || !k.resource.isOf(apiVersion) {
 		return nil
 	}
 	v, meta, err := k.resource.decode(raw, facts.Source(d.name))

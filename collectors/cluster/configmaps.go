@@ -22,6 +22,8 @@ var componentConfigMaps = []configMapName{
 	{systemNamespace, "kubelet-config"},
 	{systemNamespace, "coredns"},
 	{systemNamespace, "coredns-custom"}, // AKS, k3s
+	{systemNamespace, "rke2-coredns-rke2-coredns"},
+	{"openshift-dns", "dns-default"},
 	{systemNamespace, "kube-dns"},
 	{systemNamespace, "node-local-dns"},
 	{systemNamespace, "nodelocaldns"}, // kubespray

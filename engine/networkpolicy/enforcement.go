@@ -3,6 +3,7 @@ package networkpolicy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -19,12 +20,16 @@ type Enforcement struct {
 	Source facts.Source `json:"source"`
 }
 
-// plugins are names of DaemonSets and of images that enforce policies.
-var plugins = regexp.MustCompile(`canal|calico|cilium|kube-router|antrea|weave|ovnkube|network-polic|azure-npm`)
+// plugins are names of DaemonSets and of images that enforce policies: anetd is GKE's Dataplane V2.
+var plugins = regexp.MustCompile(
+	`canal|calico|cilium|^anetd$|kube-router|antrea|weave-(net|kube|npc)|ovnkube|kube-ovn|network-polic|azure-npm`)
+
+// kindnetd is kind's plugin with the date of its image. Since kind v0.24.0, of August 2024, it enforces policies.
+var kindnetd = regexp.MustCompile(`kindest/kindnetd:v(\d{8})-`)
 
 // FindEnforcement looks for who enforces policies: a DaemonSet of a plugin that is known to, or the controller that k3s
-// has built in. Flannel alone carries packets and enforces nothing (its README, "policies"). Of other clusters without a
-// known plugin nothing is said.
+// has built in. Flannel alone carries packets and enforces nothing (its README, "policies"), nor does the VPC CNI of EKS
+// unless its agent is told to. Of other clusters without a known plugin nothing is said.
 func FindEnforcement(cluster *facts.Cluster) Enforcement {
 	if cluster == nil {
 		return Enforcement{Status: "unknown", Fact: "network plugin", Value: "no cluster was read"}
@@ -33,6 +38,12 @@ func FindEnforcement(cluster *facts.Cluster) Enforcement {
 		d := &cluster.DaemonSets.Value[i]
 		if name, ok := enforces(d); ok {
 			return Enforcement{"enforced", fmt.Sprintf("DaemonSet %s/%s", d.Metadata.Namespace, d.Metadata.Name), name + " enforces policies", d.Source}
+		}
+	}
+	var off *facts.DaemonSet
+	for i := range cluster.DaemonSets.Known() {
+		if d := &cluster.DaemonSets.Value[i]; d.Metadata.Name == "aws-node" && has(d, "--enable-network-policy=false") {
+			off = d
 		}
 	}
 	var flannel *facts.NodeObject
@@ -48,6 +59,8 @@ func FindEnforcement(cluster *facts.Cluster) Enforcement {
 	switch why := cluster.DaemonSets.Unread(""); {
 	case why != "":
 		return Enforcement{"unknown", "DaemonSets", why, ""}
+	case off != nil:
+		return Enforcement{"not-enforced", fmt.Sprintf("DaemonSet %s/%s", off.Metadata.Namespace, off.Metadata.Name), "--enable-network-policy=false", off.Source}
 	case flannel != nil:
 		return Enforcement{"not-enforced", "network of Node " + flannel.Metadata.Name, "flannel, and no DaemonSet that enforces policies", flannel.Source}
 	}
@@ -56,13 +69,27 @@ func FindEnforcement(cluster *facts.Cluster) Enforcement {
 
 // enforces is what of a DaemonSet tells that it does.
 func enforces(d *facts.DaemonSet) (string, bool) {
-	if plugins.MatchString(d.Metadata.Name) {
+	switch {
+	// The agent of EKS is in every aws-node, and kube-router may be there for routes or Services alone.
+	case has(d, "--enable-network-policy=false"), has(d, "--run-firewall=false"):
+		return "", false
+	case plugins.MatchString(d.Metadata.Name), d.Metadata.Namespace == "openshift-sdn" && d.Metadata.Name == "sdn":
 		return d.Metadata.Name, true
 	}
 	for _, c := range d.Spec.Template.Spec.Containers {
 		if plugins.MatchString(c.Image) {
 			return c.Image, true
 		}
+		if made := kindnetd.FindStringSubmatch(c.Image); made != nil && made[1] >= "20240801" {
+			return c.Image, true
+		}
 	}
 	return "", false
+}
+
+// has says whether a container of a DaemonSet has a word among its arguments.
+func has(d *facts.DaemonSet, word string) bool {
+	return slices.ContainsFunc(d.Spec.Template.Spec.Containers, func(c facts.Container) bool {
+		return slices.Contains(c.Args, word) || slices.Contains(c.Command, word)
+	})
 }

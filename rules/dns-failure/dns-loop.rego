@@ -114,7 +114,14 @@ ruled_out contains {"message": "it forwards to servers that are named in its Cor
 	count(_pods) > 0
 }
 
-ruled_out contains {"message": "no Pod of CoreDNS serves the cluster's names", "evidence": []} if count(_pods) == 0
+ruled_out contains {"message": "no Pod of CoreDNS serves the cluster's names", "evidence": []} if {
+	count(_services) > 0
+	count(_pods) == 0
+}
+
+unexamined contains {"group": "cluster.services", "reason": "no Service of the cluster is known to be its DNS, by label or name"} if {
+	count(_services) == 0
+}
 
 unexamined contains {"group": lack.group, "node": object.get(pod.spec, "nodeName", ""), "reason": reason} if {
 	count(_looping) == 0
@@ -161,10 +168,11 @@ _is_dns(pod) if {
 
 _corefile := [{"text": config.data.Corefile, "source": config.source} |
 	some config in input.cluster.configmaps
-	config.metadata.namespace == "kube-system"
-	config.metadata.name in {"coredns", "rke2-coredns-rke2-coredns"}
+	sprintf("%s/%s", [config.metadata.namespace, config.metadata.name]) in _corefiles
 	config.data.Corefile
 ][0]
+
+_corefiles := {"kube-system/coredns", "kube-system/rke2-coredns-rke2-coredns", "openshift-dns/dns-default"}
 
 # _forwards are the lines that send the names of the root zone on.
 _forwards := [trim_space(line) |
@@ -184,7 +192,7 @@ _names_servers if {
 	count(_named_back) == 0
 	count(_forwards) > 0
 	every line in _forwards {
-		not contains(line, "/etc/resolv.conf")
+		not regex.match(`\s/`, line)
 	}
 }
 

@@ -8,12 +8,15 @@
 #     description: are the DNS Pods running, is the DNS Service up, are its endpoints exposed
 #   - ref: https://github.com/kubernetes/kubernetes/issues/83063
 #     description: the DNS Service with addresses that are all not ready, and the REJECT that kube-proxy makes of it
+#   - ref: https://cloud.google.com/kubernetes-engine/docs/concepts/about-cloud-dns
+#     description: Cloud DNS, which serves names in the stead of kube-dns
 # custom:
 #   id: dns-service-without-endpoints
 #   category: dns-failure
 #   scope: cluster
 #   severity: critical
 #   needs_any: [[cluster.services, cluster.pods], [cluster.services, cluster.endpointslices]]
+#   optional: [cluster.nodes]
 #   explains: [dns-failure]
 #   causes: []
 package netcause.rules.dns_failure.dns_service_without_endpoints
@@ -63,6 +66,14 @@ unexamined contains {"group": "cluster.services", "reason": "no Service of the c
 	count(_answer.dns) == 0
 }
 
+unexamined contains {"group": "namespaces", "reason": reason} if {
+	some empty in _answer.empty
+	_perhaps_elsewhere(empty)
+	reason := sprintf("%s is scaled to zero, and GKE's Cloud DNS may serve names in its stead: /etc/resolv.conf of a Pod tells", [
+		service.name(empty.service),
+	])
+}
+
 unexamined contains {"group": "cluster.pods", "reason": reason} if {
 	count(_faults) == 0
 	some group in _groups
@@ -105,7 +116,11 @@ _faults := array.flatten([
 		some group in _groups
 		unready.is_fault(group)
 	],
-	[_emptied(empty) | some empty in _answer.empty; empty.service.dns],
+	[_emptied(empty) |
+		some empty in _answer.empty
+		empty.service.dns
+		not _perhaps_elsewhere(empty)
+	],
 	[{
 		"services": [dns.service],
 		"reasons": ["it has no selector, and no EndpointSlice that lists a ready address"],
@@ -122,6 +137,14 @@ _faults := array.flatten([
 		not dns.selects
 	],
 ])
+
+# With Cloud DNS nobody asks kube-dns, which stays there, as many as somebody wants.
+_perhaps_elsewhere(empty) if {
+	empty.service.dns
+	count(empty.workloads) > 0
+	some api_node in input.cluster.nodes
+	startswith(api_node.spec.providerID, "gce://")
+}
 
 _emptied(empty) := {
 	"services": [empty.service],

@@ -21,7 +21,7 @@ import data.netcause.lib.dns
 import data.netcause.lib.text
 
 finding contains f if {
-	not _not_enforced
+	_enforcement.status == "enforced"
 	some question in _questions
 	some denial in question.answer.denied
 	policy := denial.policies[0]
@@ -78,6 +78,18 @@ ruled_out contains {
 	question.answer.unknown == 0
 }
 
+unexamined contains {"group": "cluster.daemonsets", "reason": reason} if {
+	_enforcement.status == "unknown"
+	some question in _questions
+	some denial in question.answer.denied
+	reason := sprintf("NetworkPolicies deny it to %d Pods, the first %s, and whether anything enforces them is not known (%s: %s)", [
+		denial.count,
+		sort(_names(denial))[0],
+		_enforcement.fact,
+		_enforcement.value,
+	])
+}
+
 unexamined contains {"group": "cluster.endpointslices", "reason": "no DNS Service with endpoints was found"} if {
 	not _not_enforced
 	count(input.cluster.networkpolicies) > 0
@@ -100,14 +112,13 @@ _questions := [question |
 		"service": service,
 		"port": port,
 		"addresses": sort(addresses),
-		"answer": netcause.denied_pods(sort(addresses), "UDP", port),
+		"answer": netcause.denied_pods(sort(addresses | dns.caches(input.cluster)), "UDP", port),
 	}
 ]
 
-_not_enforced := object.remove(answer, ["status"]) if {
-	answer := netcause.policy_enforcement()
-	answer.status == "not-enforced"
-}
+_enforcement := netcause.policy_enforcement()
+
+_not_enforced := object.remove(_enforcement, ["status"]) if _enforcement.status == "not-enforced"
 
 _names(denial) := {sprintf("%s/%s", [pod.namespace, pod.name]) | some pod in denial.pods}
 

@@ -88,10 +88,29 @@ test_ruled_out_nothing_enforces if {
 	r.evidence == [{"fact": "network of Node n1", "value": "flannel alone", "source": "nodes.json"}]
 }
 
-test_found_where_who_enforces_is_not_known if {
-	unclear := object.union(not_enforced, {"status": "unknown"})
-	count(rule.finding) == 1 with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as unclear
+# Charts bring policies to clusters where nothing heeds them, AKS' without a policy engine for one.
+test_unexamined_who_enforces_is_not_known if {
+	unclear := {"status": "unknown", "fact": "DaemonSets", "value": "none of a network plugin that is known", "source": ""}
+	some u in rule.unexamined with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as unclear
+	u.group == "cluster.daemonsets"
+	contains(u.reason, "NetworkPolicies deny it to 2 Pods, the first shop/web-0, and whether anything enforces them is not known")
+	count(rule.finding) == 0 with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as unclear
+	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as unclear
 }
+
+test_ruled_out_the_cache_on_the_node_may_be_asked if {
+	cache := {
+		"metadata": {"name": "node-local-dns", "namespace": "kube-system"},
+		"spec": {"template": {"spec": {"containers": [{
+			"image": "registry.k8s.io/dns/k8s-dns-node-cache:1.23.0",
+			"args": ["-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"],
+		}]}}},
+	}
+	cached := with_cluster({"daemonsets": [cache]})
+	ruled_out_only with input as cached with netcause.denied_pods as to_cache with netcause.policy_enforcement as by_canal
+}
+
+to_cache(addresses, "UDP", 5353) := nobody if addresses == ["10.244.1.2", "10.244.2.2", "10.96.0.10", "169.254.20.10"]
 
 test_unexamined_unknown if {
 	some u in rule.unexamined with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as by_canal

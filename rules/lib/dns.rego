@@ -2,22 +2,40 @@
 # description: The cluster's DNS.
 package netcause.lib.dns
 
-# services are those that Pods ask for names: by the labels and names of the usual distributions, with port 53 over UDP.
+# services are those that Pods ask for the cluster's names, by the labels and names of the usual distributions, with port 53
+# over UDP. CoreDNS in a namespace of its own serves somebody's other names, or a virtual cluster's.
 services(cluster) := [service |
 	some service in cluster.services
 	_is_dns(service)
+	object.get(service.spec, "clusterIP", "") != "None"
 	count(_ports(service)) > 0
 ]
 
-_is_dns(service) if object.get(service.metadata, ["labels", "k8s-app"], "") in {"kube-dns", "coredns"}
-
-_is_dns(service) if service.metadata.labels["dns.operator.openshift.io/owning-dns"]
-
-_is_dns(service) if service.metadata.name in {"kube-dns", "coredns", "dns-default"}
+_is_dns(service) if {
+	service.metadata.namespace == "kube-system"
+	service.metadata.name in {"kube-dns", "coredns"}
+}
 
 _is_dns(service) if {
 	service.metadata.namespace == "kube-system"
-	service.metadata.labels["app.kubernetes.io/name"] == "coredns"
+	some label, names in _labels
+	service.metadata.labels[label] in names
+}
+
+_is_dns(service) if {
+	service.metadata.namespace == "openshift-dns"
+	service.metadata.name == "dns-default"
+}
+
+_is_dns(service) if {
+	service.metadata.namespace == "openshift-dns"
+	service.metadata.labels["dns.operator.openshift.io/owning-dns"]
+}
+
+_labels := {
+	"k8s-app": {"kube-dns", "coredns"},
+	"app.kubernetes.io/name": {"coredns", "rke2-coredns"},
+	"kubernetes.io/name": {"CoreDNS", "KubeDNS"},
 }
 
 # addresses are the cluster IPs of Services.
@@ -45,6 +63,17 @@ endpoints(cluster, service) := {port: addresses |
 		some endpoint in other.endpoints
 		some address in endpoint.addresses
 	}
+}
+
+# caches are the addresses at which NodeLocal DNSCache answers Pods on their own node: who may ask there needs no other.
+caches(cluster) := {address |
+	some daemonset in cluster.daemonsets
+	some container in daemonset.spec.template.spec.containers
+	contains(object.get(container, "image", ""), "k8s-dns-node-cache")
+	words := array.concat(object.get(container, "command", []), object.get(container, "args", []))
+	some i, word in words
+	word in {"-localip", "--localip"}
+	some address in split(words[i + 1], ",")
 }
 
 _slice_of(slice, service) if {
