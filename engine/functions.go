@@ -176,7 +176,7 @@ var functions = []function{
 	{
 		name:        "netcause.policy_enforcement",
 		description: "Whether anything in the cluster does what NetworkPolicies ask, and what shows it.",
-		result:      "object: status (\"enforced\", \"not-enforced\", \"unknown\"), fact, value, source",
+		result:      "object: status (\"enforced\", \"not-enforced\", \"unknown\"), fact, value, source, others (API groups of other policies that are heeded as well)",
 		ask: func(in *incident, _ []any) (any, error) {
 			return networkpolicy.FindEnforcement(in.snapshot.Cluster), nil
 		},

@@ -46,6 +46,8 @@ var collectCommands = map[string]string{
 	"cluster.services":        "kubectl get services -A -o json",
 	"cluster.endpointslices":  "kubectl get endpointslices -A -o json",
 	"cluster.networkpolicies": "kubectl get networkpolicies -A -o json",
+	"cluster.otherpolicies": "for r in $(kubectl api-resources --verbs=list -o name | grep -E 'networkpolicies\\.(policy|cilium|crd)\\.'); " +
+		"do kubectl get $r -A -o json; done >otherpolicies.json",
 	"cluster.daemonsets":      "kubectl get daemonsets -A -o json",
 	"cluster.deployments":     "kubectl get deployments -A -o json",
 	"cluster.statefulsets":    "kubectl get statefulsets -A -o json",
@@ -54,6 +56,10 @@ var collectCommands = map[string]string{
 	"cluster.events":          "kubectl get events -A -o json",
 	"cluster.namespaces":      "kubectl get namespaces -o json",
 }
+
+// CollectCommand is what shows a group of facts to somebody who has only a shell on the node, or kubectl; empty for what is
+// no group.
+func CollectCommand(group string) string { return collectCommands[group] }
 
 // groupNames are all groups, as rules write them in needs.
 func groupNames() []string { return slices.Sorted(maps.Keys(collectCommands)) }

@@ -415,16 +415,25 @@ func TestNetworkPolicyBlocksDNS(t *testing.T) {
 		}}},
 		Ports: []facts.NetworkPolicyPort{{Protocol: "UDP", Port: float64(53)}},
 	}
+	// Of another namespace, and of another plugin.
+	elsewhere := []facts.PolicyReference{
+		{APIGroup: "crd.projectcalico.org", Kind: "NetworkPolicy", Metadata: facts.ObjectMeta{Namespace: "calico-system", Name: "default-deny"}},
+		{APIGroup: "cilium.io", Kind: "CiliumClusterwideNetworkPolicy", Metadata: facts.ObjectMeta{Name: "allow-dns"}},
+	}
+	global := []facts.PolicyReference{{APIGroup: "crd.projectcalico.org", Kind: "GlobalNetworkPolicy", Metadata: facts.ObjectMeta{Name: "allow-dns"}}}
 	for _, c := range []struct {
 		name    string
 		egress  []facts.NetworkPolicyRule
 		flannel bool
+		others  []facts.PolicyReference
 		want    []string
 	}{
-		{"web alone", []facts.NetworkPolicyRule{web}, false, []string{"network-policy-blocks-dns NetworkPolicy shop/web"}},
-		{"DNS by namespace label", []facts.NetworkPolicyRule{web, dns}, false, nil},
-		{"everything", []facts.NetworkPolicyRule{{}}, false, nil},
-		{"flannel enforces nothing", []facts.NetworkPolicyRule{web}, true, nil},
+		{"web alone", []facts.NetworkPolicyRule{web}, false, elsewhere, []string{"network-policy-blocks-dns NetworkPolicy shop/web"}},
+		{"DNS by namespace label", []facts.NetworkPolicyRule{web, dns}, false, elsewhere, nil},
+		{"everything", []facts.NetworkPolicyRule{{}}, false, elsewhere, nil},
+		{"flannel enforces nothing", []facts.NetworkPolicyRule{web}, true, elsewhere, nil},
+		{"Calico's own policies may allow it", []facts.NetworkPolicyRule{web}, false, global, nil},
+		{"Calico's own policies were not read", []facts.NetworkPolicyRule{web}, false, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := healthy()
@@ -435,6 +444,9 @@ func TestNetworkPolicyBlocksDNS(t *testing.T) {
 				Metadata: facts.ObjectMeta{Namespace: "shop", Name: "web"},
 				Spec:     facts.NetworkPolicySpec{PolicyTypes: []string{"Egress"}, Egress: c.egress},
 			}})
+			if c.others != nil {
+				cluster.OtherPolicies = facts.ReadGroup(c.others)
+			}
 			if !c.flannel {
 				cluster.DaemonSets.Value = append(cluster.DaemonSets.Value, facts.DaemonSet{Metadata: facts.ObjectMeta{Name: "canal", Namespace: "kube-system"}})
 			}

@@ -77,6 +77,9 @@ type kubernetesResource struct {
 // isOf says whether objects of an apiVersion are of Kubernetes' own kind: others have Services (Knative), NetworkPolicies
 // (Calico) and Nodes (Longhorn) of theirs. What does not say is taken for it.
 func (r *kubernetesResource) isOf(apiVersion string) bool {
+	if r.kind == otherPolicy {
+		return true
+	}
 	group, _, ok := strings.Cut(apiVersion, "/")
 	if apiVersion == "" || !ok {
 		return true
@@ -101,6 +104,7 @@ func resources() []kubernetesResource {
 		{"services", "Service", "services", true, decoder(func(v *facts.Service, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"endpointslices", "EndpointSlice", "endpointslices", true, decodeEndpointSlice},
 		{"networkpolicies", "NetworkPolicy", "networkpolicies", true, decoder(func(v *facts.NetworkPolicy, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
+		{"otherpolicies", otherPolicy, "otherpolicies", false, decodePolicy},
 		{"daemonsets", "DaemonSet", "daemonsets", true, decoder(func(v *facts.DaemonSet, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"deployments", "Deployment", "deployments", true, decoder(func(v *facts.Deployment, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
 		{"statefulsets", "StatefulSet", "statefulsets", true, decoder(func(v *facts.StatefulSet, s facts.Source) facts.ObjectMeta { v.Source = s; return v.Metadata })},
@@ -111,12 +115,37 @@ func resources() []kubernetesResource {
 	}
 }
 
+// otherPolicy stands for the kinds of policies that are not Kubernetes' own.
+const otherPolicy = "policy of another API"
+
+func decodePolicy(data []byte, source facts.Source) (any, facts.ObjectMeta, error) {
+	var is struct {
+		kindOf
+		Metadata facts.ObjectMeta `json:"metadata"`
+	}
+	if err := json.Unmarshal(data, &is); err != nil {
+		return nil, facts.ObjectMeta{}, err
+	}
+	group, _, _ := strings.Cut(is.APIVersion, "/")
+	m := facts.ObjectMeta{Namespace: is.Metadata.Namespace, Name: is.Metadata.Name}
+	key := m
+	key.Name = group + "/" + is.Kind + "/" + m.Name // several kinds may have one of a name
+	return facts.PolicyReference{Source: source, APIGroup: group, Kind: is.Kind, Metadata: m}, key, nil
+}
+
 func newObjects(m *meter) *objects {
 	o := &objects{meter: m, kinds: map[string]*kindObjects{}, nodes: map[string]map[string]bool{}}
 	for _, r := range resources() {
 		o.kinds[r.group] = &kindObjects{resource: r, byKey: map[string]int{}, namespaces: map[string]bool{}, some: map[string]bool{}}
 	}
 	return o
+}
+
+func (o *objects) ofAPI(apiVersion, kind string) *kindObjects {
+	if cluster.IsOtherPolicy(apiVersion, kind) {
+		return o.kinds["otherpolicies"]
+	}
+	return o.ofKind(kind)
 }
 
 func (o *objects) ofKind(kind string) *kindObjects {
@@ -475,7 +504,7 @@ func (o *objects) object(d document, raw json.RawMessage) error {
 func (o *objects) list(d document, is kindOf) error {
 	var of *kindObjects
 	if kind, ok := strings.CutSuffix(is.Kind, "List"); ok && kind != "" {
-		of = o.ofKind(kind)
+		of = o.ofAPI(is.APIVersion, kind)
 		if of == nil && kind != "Endpoints" || of != nil && !of.resource.isOf(is.APIVersion) {
 			return nil
 		}
@@ -500,7 +529,7 @@ func (o *objects) list(d document, is kindOf) error {
 		} else if kind == "" && d.kind == "endpoints" {
 			kind = "Endpoints"
 		}
-		if k := o.ofKind(kind); k != nil {
+		if k := o.ofAPI(item.APIVersion, kind); k != nil {
 			seen[k] = true
 		}
 		if err := o.item(d, raw, kind, item.APIVersion, namespaces); err != nil {
@@ -546,7 +575,7 @@ func (o *objects) item(d document, raw json.RawMessage, kind, apiVersion string,
 		o.files++
 		return nil
 	}
-	k := o.ofKind(kind)
+	k := o.ofAPI(apiVersion, kind)
 	if k == nil || !k.resource.isOf(apiVersion) {
 		return nil
 	}
@@ -605,6 +634,7 @@ func (o *objects) cluster() *facts.Cluster {
 	o.group(&c.Services.Meta, "services", func(v any) { c.Services.Value = append(c.Services.Value, v.(facts.Service)) })
 	o.group(&c.EndpointSlices.Meta, "endpointslices", func(v any) { c.EndpointSlices.Value = append(c.EndpointSlices.Value, v.(facts.EndpointSlice)) })
 	o.group(&c.NetworkPolicies.Meta, "networkpolicies", func(v any) { c.NetworkPolicies.Value = append(c.NetworkPolicies.Value, v.(facts.NetworkPolicy)) })
+	o.group(&c.OtherPolicies.Meta, "otherpolicies", func(v any) { c.OtherPolicies.Value = append(c.OtherPolicies.Value, v.(facts.PolicyReference)) })
 	o.group(&c.DaemonSets.Meta, "daemonsets", func(v any) { c.DaemonSets.Value = append(c.DaemonSets.Value, v.(facts.DaemonSet)) })
 	o.group(&c.Deployments.Meta, "deployments", func(v any) { c.Deployments.Value = append(c.Deployments.Value, v.(facts.Deployment)) })
 	o.group(&c.StatefulSets.Meta, "statefulsets", func(v any) { c.StatefulSets.Value = append(c.StatefulSets.Value, v.(facts.StatefulSet)) })

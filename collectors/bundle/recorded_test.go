@@ -82,7 +82,7 @@ func TestReadRecorded(t *testing.T) {
 	c := snapshot.Cluster
 	for _, g := range c.Groups() {
 		want := facts.Read
-		if g.Name == "namespaces" || g.Name == "statefulsets" || g.Name == "version" {
+		if g.Name == "namespaces" || g.Name == "statefulsets" || g.Name == "otherpolicies" || g.Name == "version" {
 			want = facts.Absent
 		}
 		if got := g.Group.GetMeta(); got.Status != want {

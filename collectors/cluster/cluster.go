@@ -70,6 +70,7 @@ func (c *client) collect(ctx context.Context, opts Options) (*facts.Cluster, err
 	read(func() { out.DaemonSets = list(ctx, c, daemonSets, scope, daemonSetsFrom) })
 	read(func() { out.Namespaces = list(ctx, c, namespaces, scope, namespacesFrom) })
 	read(func() { out.PriorityClasses = list(ctx, c, priorityClasses, scope, priorityClassesFrom) })
+	read(func() { out.OtherPolicies = otherPolicies(ctx, c, scope) })
 	_ = g.Wait() // no group gives an error
 
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -83,7 +84,8 @@ func (c *client) refused(out *facts.Cluster, versionErr error) error {
 	denied := false
 	for _, group := range out.Groups() {
 		meta := group.Group.GetMeta()
-		if group.Name != "version" && meta.Status == facts.Read {
+		// That a kind is not found is known of any server.
+		if group.Name != "version" && group.Name != "otherpolicies" && meta.Status == facts.Read {
 			return nil
 		}
 		denied = denied || meta.Status == facts.Denied

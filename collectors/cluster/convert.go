@@ -124,7 +124,7 @@ func convertNode(n *corev1.Node) facts.NodeObject {
 			Conditions: each(n.Status.Conditions, func(c *corev1.NodeCondition) facts.Condition {
 				return facts.Condition{
 					Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message,
-					LastTransitionTime: timestamp(c.LastTransitionTime),
+					LastTransitionTime: timestamp(c.LastTransitionTime), LastHeartbeatTime: timestamp(c.LastHeartbeatTime),
 				}
 			}),
 			Allocatable: quantities(n.Status.Allocatable),

@@ -90,6 +90,9 @@ func Prune(c *facts.Cluster) {
 		pruneMeta(&c.StatefulSets.Value[i].Metadata)
 		pruneTemplate(&c.StatefulSets.Value[i].Spec.Template)
 	}
+	for i := range c.OtherPolicies.Value {
+		pruneMeta(&c.OtherPolicies.Value[i].Metadata)
+	}
 	for i := range c.PriorityClasses.Value {
 		pruneMeta(&c.PriorityClasses.Value[i].Metadata)
 	}

@@ -24,7 +24,7 @@ metadata: {name: restricted}
 rules:
   - {apiGroups: [""], resources: [nodes, namespaces, services, events, configmaps], verbs: [get, list]}
   - {apiGroups: [apps], resources: [daemonsets, deployments, statefulsets], verbs: [list]}
-  - {apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [list]}
+  - {apiGroups: [networking.k8s.io, policy.networking.k8s.io, cilium.io, crd.projectcalico.org, crd.antrea.io], resources: ["*"], verbs: [list]}
   - {apiGroups: [scheduling.k8s.io], resources: [priorityclasses], verbs: [list]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

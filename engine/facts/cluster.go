@@ -14,10 +14,13 @@ type Cluster struct {
 	Services        Group[[]Service]       `json:"-"`
 	EndpointSlices  Group[[]EndpointSlice] `json:"-"`
 	NetworkPolicies Group[[]NetworkPolicy] `json:"-"`
-	DaemonSets      Group[[]DaemonSet]     `json:"-"`
-	Deployments     Group[[]Deployment]    `json:"-"`
-	StatefulSets    Group[[]StatefulSet]   `json:"-"`
-	PriorityClasses Group[[]PriorityClass] `json:"-"`
+	// OtherPolicies are the policies that others than networking.k8s.io define, by name: AdminNetworkPolicies, Cilium's,
+	// Calico's and Antrea's.
+	OtherPolicies   Group[[]PolicyReference] `json:"-"`
+	DaemonSets      Group[[]DaemonSet]       `json:"-"`
+	Deployments     Group[[]Deployment]      `json:"-"`
+	StatefulSets    Group[[]StatefulSet]     `json:"-"`
+	PriorityClasses Group[[]PriorityClass]   `json:"-"`
 	// ConfigMaps are those of the network's components alone: kube-proxy, coredns, kube-flannel-cfg, calico-config ….
 	ConfigMaps Group[[]ConfigMap]       `json:"-"`
 	Events     Group[[]Event]           `json:"-"`
@@ -33,6 +36,7 @@ func (c *Cluster) Groups() []NamedGroup {
 		{"services", &c.Services},
 		{"endpointslices", &c.EndpointSlices},
 		{"networkpolicies", &c.NetworkPolicies},
+		{"otherpolicies", &c.OtherPolicies},
 		{"daemonsets", &c.DaemonSets},
 		{"deployments", &c.Deployments},
 		{"statefulsets", &c.StatefulSets},
@@ -411,6 +415,14 @@ type NetworkPolicy struct {
 	Source   Source            `json:"source"`
 	Metadata ObjectMeta        `json:"metadata"`
 	Spec     NetworkPolicySpec `json:"spec"`
+}
+
+// PolicyReference names a policy of another API than networking.k8s.io. What it says is not kept.
+type PolicyReference struct {
+	Source   Source     `json:"source"`
+	APIGroup string     `json:"apiGroup"` // "cilium.io", "crd.projectcalico.org", "policy.networking.k8s.io" …
+	Kind     string     `json:"kind"`
+	Metadata ObjectMeta `json:"metadata"`
 }
 
 // NetworkPolicySpec is a policy's spec.

@@ -18,6 +18,28 @@ type Enforcement struct {
 	Fact   string       `json:"fact"`
 	Value  string       `json:"value"`
 	Source facts.Source `json:"source"`
+	// Others are the API groups of policies that who enforces these heeds as well.
+	Others []string `json:"others,omitempty"`
+}
+
+// heeds are the API groups of a plugin's other policies, by what its DaemonSet or image is called.
+var heeds = []struct {
+	plugin *regexp.Regexp
+	groups []string
+}{
+	{regexp.MustCompile(`canal|calico`), []string{"crd.projectcalico.org", "projectcalico.org", "policy.networking.k8s.io"}},
+	{regexp.MustCompile(`cilium|^anetd$`), []string{"cilium.io", "policy.networking.k8s.io"}},
+	{regexp.MustCompile(`antrea`), []string{"crd.antrea.io", "policy.networking.k8s.io"}},
+	{regexp.MustCompile(`ovnkube|kube-ovn|kindnetd|kube-network-policies`), []string{"policy.networking.k8s.io"}},
+}
+
+func others(plugin string) []string {
+	for _, of := range heeds {
+		if of.plugin.MatchString(plugin) {
+			return of.groups
+		}
+	}
+	return nil
 }
 
 // plugins are names of DaemonSets and of images that enforce policies: anetd is GKE's Dataplane V2.
@@ -37,7 +59,7 @@ func FindEnforcement(cluster *facts.Cluster) Enforcement {
 	for i := range cluster.DaemonSets.Known() {
 		d := &cluster.DaemonSets.Value[i]
 		if name, ok := enforces(d); ok {
-			return Enforcement{"enforced", fmt.Sprintf("DaemonSet %s/%s", d.Metadata.Namespace, d.Metadata.Name), name + " enforces policies", d.Source}
+			return Enforcement{"enforced", fmt.Sprintf("DaemonSet %s/%s", d.Metadata.Namespace, d.Metadata.Name), name + " enforces policies", d.Source, others(name)}
 		}
 	}
 	var off *facts.DaemonSet
@@ -50,7 +72,7 @@ func FindEnforcement(cluster *facts.Cluster) Enforcement {
 	for i := range cluster.Nodes.Known() {
 		n := &cluster.Nodes.Value[i]
 		if v := n.Status.NodeInfo.KubeletVersion; strings.Contains(v, "+k3s") {
-			return Enforcement{"enforced", "kubelet of Node " + n.Metadata.Name, v + ": k3s has a policy controller built in", n.Source}
+			return Enforcement{"enforced", "kubelet of Node " + n.Metadata.Name, v + ": k3s has a policy controller built in", n.Source, nil}
 		}
 		if flannel == nil && n.Metadata.Annotations["flannel.alpha.coreos.com/backend-type"] != "" {
 			flannel = n
@@ -58,13 +80,13 @@ func FindEnforcement(cluster *facts.Cluster) Enforcement {
 	}
 	switch why := cluster.DaemonSets.Unread(""); {
 	case why != "":
-		return Enforcement{"unknown", "DaemonSets", why, ""}
+		return Enforcement{"unknown", "DaemonSets", why, "", nil}
 	case off != nil:
-		return Enforcement{"not-enforced", fmt.Sprintf("DaemonSet %s/%s", off.Metadata.Namespace, off.Metadata.Name), "--enable-network-policy=false", off.Source}
+		return Enforcement{"not-enforced", fmt.Sprintf("DaemonSet %s/%s", off.Metadata.Namespace, off.Metadata.Name), "--enable-network-policy=false", off.Source, nil}
 	case flannel != nil:
-		return Enforcement{"not-enforced", "network of Node " + flannel.Metadata.Name, "flannel, and no DaemonSet that enforces policies", flannel.Source}
+		return Enforcement{"not-enforced", "network of Node " + flannel.Metadata.Name, "flannel, and no DaemonSet that enforces policies", flannel.Source, nil}
 	}
-	return Enforcement{"unknown", "DaemonSets", "none of a network plugin that is known", ""}
+	return Enforcement{"unknown", "DaemonSets", "none of a network plugin that is known", "", nil}
 }
 
 // enforces is what of a DaemonSet tells that it does.

@@ -140,6 +140,10 @@ func (t *text) ask() {
 			cluster = slices.DeleteFunc(cluster, func(name string) bool { return name == "version" })
 			t.command(6, "kubectl version -o json >version.json")
 		}
+		if slices.Contains(cluster, "otherpolicies") {
+			cluster = slices.DeleteFunc(cluster, func(name string) bool { return name == "otherpolicies" })
+			t.command(6, engine.CollectCommand("cluster.otherpolicies"))
+		}
 		switch len(cluster) {
 		case 0:
 		case 1:

@@ -27,6 +27,7 @@ import data.netcause.lib.kube_proxy
 import data.netcause.lib.kubernetes
 import data.netcause.lib.pod as pod_status
 import data.netcause.lib.text
+import data.netcause.lib.unready
 
 finding contains f if {
 	_missing
@@ -75,7 +76,7 @@ unexamined contains {"group": "cni", "reason": "nothing shows whether the runtim
 
 unexamined contains {
 	"group": "cni",
-	"reason": sprintf("it is not Ready for %d s: its network plugin is starting, or does not", [_seconds_not_ready]),
+	"reason": "it joined less than five minutes before, or its network plugin's Pod did, and starts still",
 } if {
 	_missing
 	not _is_going
@@ -131,15 +132,19 @@ _missing if {
 	count(_valid) == 0
 }
 
-# A network plugin starts on a node that joins or comes back, with an image to be had first: a few minutes are usual.
-_is_starting if _seconds_not_ready < 300
+# On a node that joins the network plugin has to start first, and its image to come: a few minutes are usual.
+_is_starting if {
+	count(_agents) == 0
+	kubernetes.is_younger(input.node.object, 300)
+}
 
-_seconds_not_ready := min([seconds |
-	some condition in input.node.object.status.conditions
-	condition.type == "Ready"
-	condition.status == "False"
-	seconds := netcause.seconds_since(condition.lastTransitionTime)
-])
+_is_starting if {
+	count(_not_working) > 0
+	every pod in _not_working {
+		kubernetes.is_younger(pod, 300)
+		not unready.is_failing(pod)
+	}
+}
 
 _is_going if {
 	_missing

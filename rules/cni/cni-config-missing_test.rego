@@ -131,3 +131,40 @@ test_unexamined_nothing_tells if {
 	some u in rule.unexamined with input as one(object.remove(node(silent, empty), ["cni"]))
 	u.group == "cni"
 }
+
+made := {"metadata": {"creationTimestamp": "2026-03-04T12:00:00Z"}}
+
+test_unexamined_node_joins if {
+	joining := node(object.union(denying, made), empty)
+	starting := object.union(joining, {"pods": [object.union(agent("Pending"), made)]})
+	every n in [joining, starting] {
+		count(rule.finding) + count(rule.ruled_out) == 0 with input as one(n) with netcause.seconds_since as 20
+		count(rule.unexamined) == 1 with input as one(n) with netcause.seconds_since as 20
+		count(rule.finding) == 1 with input as one(n) with netcause.seconds_since as 900
+	}
+}
+
+test_found_plugin_of_a_new_node_crashes if {
+	crashing := object.union(agent("Running"), {"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [{
+		"ready": false,
+		"restartCount": 3,
+		"state": {"waiting": {"reason": "CrashLoopBackOff"}},
+	}]}})
+	n := object.union(node(object.union(denying, made), empty), {"pods": [object.union(crashing, made)]})
+	count(rule.finding) == 1 with input as one(n) with netcause.seconds_since as 20
+}
+
+test_found_file_of_a_new_node_is_gone_though_the_plugin_is_ready if {
+	n := object.union(node(object.union(denying, made), empty), {"pods": [object.union(agent("Running"), made)]})
+	count(rule.finding) == 1 with input as one(n) with netcause.seconds_since as 20
+}
+
+test_ruled_out_virtual_node if {
+	virtual := object.union(ready, {"metadata": {"labels": {"type": "virtual-kubelet"}}})
+	ruled_out_only with input as one(object.remove(node(virtual, empty), ["cni", "processes"]))
+}
+
+test_ruled_out_node_is_taken_away if {
+	going := object.union(denying, {"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]}})
+	ruled_out_only with input as one(node(going, empty))
+}

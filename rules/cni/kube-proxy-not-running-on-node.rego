@@ -189,11 +189,21 @@ _starting := sprintf("%s is being deleted, and the next one is not there yet", [
 	every pod in _pods {
 		kubernetes.is_younger(pod, 120)
 		not unready.is_failing(pod)
+		not _is_refused(pod)
 	}
 } else := "the node joined less than two minutes before" if {
 	count(_pods) == 0
 	kubernetes.is_younger(input.node.object, 120)
 }
+
+# The scheduler found no place for it, or it lost the one that it had.
+_is_refused(pod) if {
+	some condition in pod.status.conditions
+	condition.type == "PodScheduled"
+	condition.status == "False"
+}
+
+_is_refused(pod) if pod.status.phase == "Failed"
 
 _does_not_belong := _node_fact if {
 	kubernetes.is_virtual(input.node.object)

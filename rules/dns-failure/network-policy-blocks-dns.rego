@@ -12,7 +12,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [cluster.pods, cluster.networkpolicies, cluster.services, cluster.endpointslices, cluster.namespaces]
-#   optional: [cluster.daemonsets, cluster.nodes]
+#   optional: [cluster.daemonsets, cluster.nodes, cluster.otherpolicies]
 #   explains: [dns-failure]
 #   causes: []
 package netcause.rules.dns_failure.network_policy_blocks_dns
@@ -24,6 +24,7 @@ finding contains f if {
 	_enforcement.status == "enforced"
 	some question in _questions
 	some denial in question.answer.denied
+	_is_decided(denial)
 	policy := denial.policies[0]
 
 	f := {
@@ -90,6 +91,18 @@ unexamined contains {"group": "cluster.daemonsets", "reason": reason} if {
 	])
 }
 
+unexamined contains {"group": "cluster.otherpolicies", "reason": reason} if {
+	_enforcement.status == "enforced"
+	some question in _questions
+	some denial in question.answer.denied
+	not _is_decided(denial)
+	reason := sprintf("NetworkPolicies deny it to %d Pods, the first %s, and whether %s not known", [
+		denial.count,
+		sort(_names(denial))[0],
+		_who_may_allow(denial),
+	])
+}
+
 unexamined contains {"group": "cluster.endpointslices", "reason": "no DNS Service with endpoints was found"} if {
 	not _not_enforced
 	count(input.cluster.networkpolicies) > 0
@@ -118,7 +131,29 @@ _questions := [question |
 
 _enforcement := netcause.policy_enforcement()
 
-_not_enforced := object.remove(_enforcement, ["status"]) if _enforcement.status == "not-enforced"
+# _others are policies of other APIs that the plugin heeds, of the same namespace or of all: they may allow what
+# NetworkPolicies do not. What they say is not read.
+_others(denial) := [policy |
+	some policy in input.cluster.otherpolicies
+	policy.apiGroup in object.get(_enforcement, "others", [])
+	object.get(policy.metadata, "namespace", "") in ({""} | {p.namespace | some p in denial.policies})
+]
+
+_is_decided(denial) if {
+	_others_known
+	count(_others(denial)) == 0
+}
+
+_others_known if input.cluster.otherpolicies
+
+_others_known if count(object.get(_enforcement, "others", [])) == 0
+
+_who_may_allow(denial) := sprintf("%s %s allows it is", [others[0].kind, others[0].metadata.name]) if {
+	others := _others(denial)
+	count(others) > 0
+} else := sprintf("a policy of %s allows it is", [_enforcement.others[0]])
+
+_not_enforced := object.remove(_enforcement, ["status", "others"]) if _enforcement.status == "not-enforced"
 
 _names(denial) := {sprintf("%s/%s", [pod.namespace, pod.name]) | some pod in denial.pods}
 

@@ -129,3 +129,27 @@ test_unexamined_no_dns_service if {
 test_ruled_out_nothing_enforces_and_labels_were_not_read if {
 	ruled_out_only with input as incident with netcause.denied_pods as unknown with netcause.policy_enforcement as not_enforced
 }
+
+by_cilium := object.union(by_canal, {"fact": "DaemonSet kube-system/cilium", "others": ["cilium.io"]})
+
+test_unexamined_ciliums_own_policies_were_not_read if {
+	some u in rule.unexamined with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as by_cilium
+	u.group == "cluster.otherpolicies"
+	endswith(u.reason, "whether a policy of cilium.io allows it is not known")
+	count(rule.finding) == 0 with input as incident with netcause.denied_pods as denied with netcause.policy_enforcement as by_cilium
+}
+
+test_unexamined_ciliums_own_policies_may_allow_it if {
+	allows := {"apiGroup": "cilium.io", "kind": "CiliumClusterwideNetworkPolicy", "metadata": {"name": "allow-dns"}}
+	others := with_cluster({"otherpolicies": [allows]})
+	some u in rule.unexamined with input as others with netcause.denied_pods as denied with netcause.policy_enforcement as by_cilium
+	endswith(u.reason, "whether CiliumClusterwideNetworkPolicy allow-dns allows it is not known")
+	count(rule.finding) == 0 with input as others with netcause.denied_pods as denied with netcause.policy_enforcement as by_cilium
+}
+
+test_found_ciliums_own_policies_are_of_other_namespaces if {
+	elsewhere := {"apiGroup": "cilium.io", "kind": "CiliumNetworkPolicy", "metadata": {"name": "allow-dns", "namespace": "edge"}}
+	others := with_cluster({"otherpolicies": [elsewhere]})
+	count(rule.finding) == 1 with input as others with netcause.denied_pods as denied with netcause.policy_enforcement as by_cilium
+	count(rule.unexamined) == 0 with input as others with netcause.denied_pods as denied with netcause.policy_enforcement as by_cilium
+}

@@ -4,7 +4,7 @@ package netcause.lib.cni
 
 _names := concat("|", [
 	"flannel|canal|calico-node|cilium|kube-router|weave-net|antrea-agent",
-	"ovnkube|kube-ovn|multus|aws-node|azure-cni|kindnet",
+	"ovnkube|kube-ovn|multus|aws-node|azure-cn[is]|kindnet|anetd|terway",
 ])
 
 # is_agent says whether a Pod is a network plugin's on a node.
