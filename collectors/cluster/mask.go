@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,18 +11,11 @@ import (
 // masked stands for a secret, as in configuration files.
 const masked = "********"
 
-var (
-	// jwt is a JSON Web Token (RFC 7519): a service account's, wherever it stands.
-	jwt    = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`)
-	bearer = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}`)
-)
+// maskText masks the secrets in a text of whatever form: a file in a ConfigMap, an argument.
+func maskText(text string) string { return string(netconf.MaskSecrets([]byte(text))) }
 
-// maskText masks the secrets in a text of whatever form: a file in a ConfigMap, an argument, a message.
-func maskText(text string) string {
-	text = string(netconf.MaskSecrets([]byte(text)))
-	text = jwt.ReplaceAllString(text, masked)
-	return bearer.ReplaceAllString(text, "${1} "+masked)
-}
+// maskMessage masks the secrets in a sentence, and leaves the rest of it: rules read messages.
+func maskMessage(text string) string { return string(netconf.MaskTokens([]byte(text))) }
 
 // maskSetting masks the value of a named setting, which may itself be a whole file.
 func maskSetting(name, v string) string {

@@ -146,7 +146,7 @@ func boundLabels(labels map[string]string) map[string]string {
 
 func pruneConditions(conditions []facts.Condition) {
 	for i := range conditions {
-		conditions[i].Message = truncate(conditions[i].Message, maxMessage)
+		conditions[i].Message = truncate(maskMessage(conditions[i].Message), maxMessage)
 	}
 }
 
@@ -158,7 +158,7 @@ func pruneNode(n *facts.NodeObject) {
 func prunePod(p *facts.Pod) {
 	pruneMeta(&p.Metadata)
 	prunePodSpec(&p.Spec)
-	p.Status.Message = truncate(p.Status.Message, maxMessage)
+	p.Status.Message = truncate(maskMessage(p.Status.Message), maxMessage)
 	pruneConditions(p.Status.Conditions)
 	for _, statuses := range [][]facts.ContainerStatus{p.Status.ContainerStatuses, p.Status.InitContainerStatuses} {
 		for i := range statuses {
@@ -246,7 +246,7 @@ func pruneConfigMap(m *facts.ConfigMap) {
 
 func pruneEvent(e *facts.Event) {
 	pruneMeta(&e.Metadata)
-	e.Message = truncate(e.Message, maxMessage)
+	e.Message = truncate(maskMessage(e.Message), maxMessage)
 }
 
 // truncate cuts s to at most n bytes at a character's border, and says so.

@@ -3,7 +3,6 @@ package netconf
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -41,22 +40,11 @@ func secretName(name string) bool {
 		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-var (
-	urlPassword = regexp.MustCompile(`(://[^/\s:@"']*:)[^/\s@"']+@`)
-	pemKey      = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?)(-----END|$)`)
-)
-
 // MaskSecrets masks the secrets in a configuration file's text, comments included, whatever its format: values of keys
-// that look secret, passwords in URLs, private keys in PEM. The number of lines stays the same. Where in doubt it masks
-// too much.
+// that look secret, and what [MaskTokens] knows. The number of lines stays the same. Where in doubt it masks too much.
 func MaskSecrets(data []byte) []byte {
 	m := textMasker{in: data}
-	out := m.run()
-	out = urlPassword.ReplaceAll(out, []byte("${1}"+mask+"@"))
-	return pemKey.ReplaceAllFunc(out, func(block []byte) []byte {
-		part := pemKey.FindSubmatch(block)
-		return slices.Concat(part[1], maskLines(part[2]), part[3])
-	})
+	return MaskTokens(m.run())
 }
 
 // maskLines masks each line that is not blank.
@@ -310,7 +298,4 @@ func maskValues(v any) (found bool) {
 }
 
 // maskString masks what makes a string secret whatever its key.
-func maskString(s string) string {
-	s = urlPassword.ReplaceAllString(s, "${1}"+mask+"@")
-	return pemKey.ReplaceAllString(s, "${1}"+mask+"${3}")
-}
+func maskString(s string) string { return string(MaskTokens([]byte(s))) }
