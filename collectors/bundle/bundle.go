@@ -3,6 +3,7 @@
 // A netcause bundle is a gzip-compressed tar archive with one top folder:
 //
 //	manifest.json                    the format, its version, when and with what it was collected, every other file
+//	redaction.json                   what was taken out or replaced, where it was asked for: counts by file
 //	nodes/NODE/node.json             a node's name
 //	nodes/NODE/GROUP.json            one group of facts of the node, or of its host network namespace
 //	nodes/NODE/raw/…                 the texts that those were parsed from
@@ -49,6 +50,7 @@ const (
 	formatName    = "netcause-bundle"
 	formatVersion = 1
 	manifestName  = "manifest.json"
+	redactionName = "redaction.json"
 )
 
 // manifest is a bundle's manifest.json.
@@ -60,6 +62,8 @@ type manifest struct {
 	CollectedAt time.Time     `json:"collectedAt,omitzero"`
 	Symptoms    []string      `json:"symptoms,omitempty"`
 	Inputs      []facts.Input `json:"inputs,omitempty"`
+	// Redacted is what was taken out or replaced: see [facts.Input].
+	Redacted []string `json:"redacted,omitempty"`
 	// Nodes are the names of the nodes, for a person: a reader takes them from each node.json.
 	Nodes   []string `json:"nodes,omitempty"`
 	Cluster bool     `json:"cluster"`

@@ -28,7 +28,7 @@ func (netcause) wants(name string) bool {
 
 // inLayout says whether a file of that name, from the top folder, can be one of a bundle.
 func inLayout(name string) bool {
-	return name == manifestName || strings.HasPrefix(name, "nodes/") || strings.HasPrefix(name, "cluster/")
+	return name == manifestName || name == redactionName || strings.HasPrefix(name, "nodes/") || strings.HasPrefix(name, "cluster/")
 }
 
 // roots are the folders with a manifest of the format.
@@ -83,7 +83,7 @@ func groupOf(name string) string {
 	dir, base := path.Split(name)
 	group, isJSON := strings.CutSuffix(base, ".json")
 	switch {
-	case !isJSON || base == manifestName || strings.Contains(dir, "/raw/"):
+	case !isJSON || base == manifestName || base == redactionName || strings.Contains(dir, "/raw/"):
 		return ""
 	case dir == "cluster/":
 		return "cluster." + group
@@ -150,6 +150,7 @@ func (r *reading) read(ctx context.Context) (*facts.Snapshot, error) {
 	r.snapshot.Symptoms = r.manifest.Symptoms
 	r.snapshot.Inputs = append([]facts.Input{{
 		Kind: "bundle", Name: place(r.tree.path, strings.TrimSuffix(r.nested(), "/")), CollectedAt: r.manifest.CollectedAt, Problem: r.problem(),
+		Redacted: r.manifest.Redacted,
 	}}, r.manifest.Inputs...)
 	return &r.snapshot, nil
 }

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,8 @@ type Options struct {
 	CollectedAt time.Time
 	// Overwrite replaces a file that is there.
 	Overwrite bool
+	// Redaction is the report of what was taken out of the snapshot, written beside the manifest; nil: it was not redacted.
+	Redaction *facts.Redaction
 }
 
 // Write writes a snapshot as a bundle to path, a .tar.gz that only its owner can read. The file appears whole or not at
@@ -132,10 +135,20 @@ func layOut(snapshot *facts.Snapshot, options Options) ([]file, error) {
 		Symptoms: snapshot.Symptoms, Inputs: snapshot.Inputs,
 		Cluster: snapshot.Cluster != nil,
 	}
-	files, err := layOutNodes(snapshot.Nodes)
+	var files []file
+	if redaction := options.Redaction; redaction != nil {
+		about.Redacted = redaction.What()
+		text, err := json.MarshalIndent(redaction, "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", redactionName, err)
+		}
+		files = append(files, file{redactionName, append(text, '\n')})
+	}
+	of, err := layOutNodes(snapshot.Nodes)
 	if err != nil {
 		return nil, err
 	}
+	files = append(files, of...)
 	for _, node := range snapshot.Nodes {
 		about.Nodes = append(about.Nodes, node.Name)
 	}

@@ -22,6 +22,8 @@ type Input struct {
 	CollectedAt time.Time `json:"collectedAt"`
 	// Problem is what could not be done about the input as a whole ("the API server did not answer: …").
 	Problem string `json:"problem,omitempty"`
+	// Redacted is what was taken out of or replaced in a bundle before it was written: "secrets", "names", "addresses".
+	Redacted []string `json:"redacted,omitempty"`
 }
 
 // Node is one machine: usually a Node of the cluster, also a client outside it.
