@@ -27,6 +27,7 @@ It changes nothing: not on a node, not in the cluster. Fixes are printed, never 
 		newDiagnoseCommand(),
 		newCollectCommand(),
 		newAnalyzeCommand(),
+		newRedactCommand(),
 		newTraceCommand(),
 		newFactsCommand(),
 		newRulesCommand(),

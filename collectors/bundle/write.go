@@ -57,7 +57,11 @@ func write(ctx context.Context, path string, snapshot *facts.Snapshot, options O
 		return err
 	}
 	defer os.Remove(temporary.Name()) // fails once it was renamed
-	err = errors.Join(pack(ctx, temporary, topFolder(path), files, collectedAt(snapshot, options)), temporary.Sync())
+	top := topFolder(path)
+	if options.Redaction != nil {
+		top = "redacted" // the file's name may be a node's, and files are given others
+	}
+	err = errors.Join(pack(ctx, temporary, top, files, collectedAt(snapshot, options)), temporary.Sync())
 	if err := errors.Join(err, temporary.Close()); err != nil {
 		return err
 	}

@@ -252,17 +252,30 @@ func (m *addresses) hardwareID(a netip.Addr, back bool) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// clashes counts the addresses that would stay what they are, or become one that is another's: up to most.
-func (m *addresses) clashes(most int) int {
-	n := 0
+// clashes counts the addresses that would stay what they are or become one that occurs, and those that would come to lie in
+// a network that occurs: what is right and looks wrong.
+func (m *addresses) clashes() (same, within int) {
+	lengths := map[int]bool{}
+	for p := range m.prefixes {
+		lengths[p.Bits()] = true
+	}
 	for a := range m.seen {
-		if _, ok := m.embedded(a, false); !ok && !isKept(a) && m.seen[m.replace(a)] {
-			if n++; n >= most {
+		if _, ok := m.embedded(a, false); ok || isKept(a) {
+			continue
+		}
+		to := m.replace(a)
+		if m.seen[to] {
+			same++
+			continue
+		}
+		for n := range lengths {
+			if n <= to.BitLen() && m.prefixes[netip.PrefixFrom(to, n).Masked()] {
+				within++
 				break
 			}
 		}
 	}
-	return n
+	return same, within
 }
 
 // settle makes what is made of all addresses: the solicited-node groups.

@@ -175,6 +175,9 @@ func (r *redaction) textOf(in string, is style, config bool) string {
 
 // meant replaces in a text that is what its field says.
 func (r *redaction) meant(in, field string) string {
+	if r.bundles != nil && (strings.HasSuffix(field, "Source") || strings.HasSuffix(field, "Sources") || field == "Meta.Reason") {
+		in = r.bundles.Replace(in)
+	}
 	switch fields[field] {
 	case word:
 		return in
@@ -308,6 +311,11 @@ func (r *redaction) structure(v reflect.Value) reflect.Value {
 	}
 	out := reflect.New(t).Elem()
 	out.Set(v)
+	if s, ok := v.Interface().(facts.Setting); ok && s.Value != "" && secretKey(s.Key) {
+		s.Text = strings.ReplaceAll(s.Text, s.Value, mask)
+		s.Value = mask
+		v = reflect.ValueOf(s)
+	}
 	if r.addresses != nil {
 		r.lengths(v)
 	}

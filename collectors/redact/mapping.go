@@ -90,7 +90,7 @@ func (m *Mapping) names(n *names) {
 	}
 }
 
-// prefixes gives a run the prefixes of earlier ones.
+// prefixes gives a run the prefixes and addresses of earlier ones.
 func (m *Mapping) prefixes(a *addresses) {
 	if m == nil {
 		return
@@ -100,6 +100,9 @@ func (m *Mapping) prefixes(a *addresses) {
 	}
 	for _, p := range m.Ranges {
 		a.ranges[p] = true
+	}
+	for from := range m.Addresses {
+		a.seen[from] = true
 	}
 }
 
@@ -146,6 +149,21 @@ func (m *Mapping) keep(s *sweeper) {
 	}
 }
 
+// Shown are the names that stand in a text still, of those that were replaced: the name of the bundle's own file.
+func (m *Mapping) Shown(text string) []string {
+	var shown []string
+	word := segmentBounds(strings.ToLower(text))
+	for i := range word {
+		for j := i; j < len(word); j++ {
+			part := strings.ToLower(text)[word[i][0]:word[j][1]]
+			if to, ok := m.Names[part]; ok && to != part && !isVocabulary[part] && !slices.Contains(shown, part) {
+				shown = append(shown, part)
+			}
+		}
+	}
+	return shown
+}
+
 func sortedPrefixes(of map[netip.Prefix]bool) []netip.Prefix {
 	return slices.SortedFunc(maps.Keys(of), netip.Prefix.Compare)
 }
@@ -164,9 +182,6 @@ func (m *Mapping) Restore(text string) string {
 	}
 	a := newAddresses(m.Key)
 	m.prefixes(a)
-	for from := range m.Addresses {
-		a.seen[from] = true
-	}
 	a.settle()
 	s := &sweeper{addresses: a, back: back}
 	text = s.text(text, plain)

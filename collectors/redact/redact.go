@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/netcause/netcause/engine/facts"
 )
@@ -57,6 +58,7 @@ func Apply(ctx context.Context, snapshot *facts.Snapshot, options Options) (*fac
 	if err := r.prepare(snapshot); err != nil {
 		return nil, nil, fmt.Errorf("redact: %w", err)
 	}
+	r.nameBundles(snapshot.Inputs)
 	out := r.snapshot(snapshot)
 	if err := context.Cause(ctx); err != nil {
 		return nil, nil, fmt.Errorf("redact: %w", err)
@@ -90,11 +92,10 @@ type redaction struct {
 	ctx     context.Context
 	options Options
 	report  *facts.Redaction
+	// bundles are what the bundles that were read are called, where they are not to be told; nil: they may.
+	bundles *strings.Replacer
 	*sweeper
 }
-
-// tries is how many keys are tried for one by which no address stays or becomes another one's.
-const tries = 64
 
 // prepare notes names and addresses, and settles what stands for them.
 func (r *redaction) prepare(snapshot *facts.Snapshot) error {
@@ -103,7 +104,7 @@ func (r *redaction) prepare(snapshot *facts.Snapshot) error {
 	fresh := key == nil
 	if fresh {
 		key = make([]byte, 32)
-		rand.Read(key)
+		rand.Read(key) // never fails
 	}
 	r.sweeper = &sweeper{}
 	a := newAddresses(key)
@@ -113,14 +114,13 @@ func (r *redaction) prepare(snapshot *facts.Snapshot) error {
 		mapping.prefixes(a)
 		r.snapshot(snapshot)
 		r.noting = false
-		for n := 0; fresh && n < tries && a.clashes(1) > 0; n++ {
-			if err := context.Cause(r.ctx); err != nil {
+		if fresh {
+			if err := r.chooseKey(a); err != nil {
 				return err
 			}
-			rand.Read(key)
-			a.rekey(key)
+			key = a.key
 		}
-		r.report.Clashes = a.clashes(len(a.seen) + 1)
+		r.report.Clashes, _ = a.clashes()
 		a.settle()
 		if err := mapping.agrees(a); err != nil {
 			return err
@@ -141,6 +141,31 @@ func (r *redaction) prepare(snapshot *facts.Snapshot) error {
 	if mapping != nil {
 		mapping.Key = key
 	}
+	return nil
+}
+
+// chooseKey looks for a key by which no address stays, becomes another one's or comes to lie in another's network. Of many
+// addresses in little room there may be none: then it is the best of those that were tried.
+func (r *redaction) chooseKey(a *addresses) error {
+	const most, work = 64, 3_000_000
+	key := make([]byte, len(a.key))
+	var best []byte
+	bestSame, bestWithin := 0, 0
+	for range min(most, max(4, work/(len(a.seen)+1))) {
+		if err := context.Cause(r.ctx); err != nil {
+			return err
+		}
+		rand.Read(key)
+		a.rekey(key)
+		same, within := a.clashes()
+		if best == nil || same < bestSame || same == bestSame && within < bestWithin {
+			best, bestSame, bestWithin = a.key, same, within
+		}
+		if same+within == 0 {
+			break
+		}
+	}
+	a.rekey(best)
 	return nil
 }
 
@@ -190,10 +215,10 @@ func (r *redaction) inputs(from []facts.Input) []facts.Input {
 		if input.Kind == "bundle" {
 			bundles++
 			input.Redacted = r.report.What()
-			input.Name = path.Base(input.Name)
-			if r.options.Names || len(r.options.Words) > 0 {
-				input.Name = fmt.Sprintf("bundle-%d", bundles)
-			}
+			input.Name = r.bundle(input.Name, bundles)
+		}
+		if r.bundles != nil {
+			input.Problem = r.bundles.Replace(input.Problem)
 		}
 		input.Name = r.textOf(input.Name, naming, false)
 		input.Problem = r.textOf(input.Problem, plain, false)
@@ -201,6 +226,36 @@ func (r *redaction) inputs(from []facts.Input) []facts.Input {
 	}
 	r.count("manifest.json")
 	return list
+}
+
+// bundle is what a bundle is called.
+func (r *redaction) bundle(name string, n int) string {
+	if r.options.Names || len(r.options.Words) > 0 {
+		return fmt.Sprintf("bundle-%d", n)
+	}
+	return path.Base(name)
+}
+
+// nameBundles makes the replacer: problems and sources may have a bundle's path in them.
+func (r *redaction) nameBundles(inputs []facts.Input) {
+	const shortest = 5 // "n1" may be anything
+	var pairs []string
+	n := 0
+	for _, input := range inputs {
+		if input.Kind != "bundle" {
+			continue
+		}
+		n++
+		base, to := path.Base(input.Name), r.bundle(input.Name, n)
+		for _, text := range []string{input.Name, base} {
+			if len(text) >= shortest {
+				pairs = append(pairs, text, to)
+			}
+		}
+	}
+	if len(pairs) > 0 {
+		r.bundles = strings.NewReplacer(pairs...)
+	}
 }
 
 // count puts what was counted since the last time to a file.

@@ -5,7 +5,7 @@ import "strings"
 // components are names that stay, also in a name of more parts: rules know network plugins, kube-proxy and DNS by them, and
 // they are the same in every cluster.
 var components = strings.Fields(`
-default kubernetes kube-system kube-public kube-node-lease kube-flannel kube-flannel-ds kube-flannel-cfg kube-proxy kube-dns
+default apiserver ds kubernetes kube-system kube-public kube-node-lease kube-flannel kube-flannel-ds kube-flannel-cfg kube-proxy kube-dns
 kube-apiserver kube-controller-manager kube-scheduler kube-router kube-vip kube-ovn kube-multus kube-multus-ds kube-state-metrics
 kube-network-policies kube-root-ca kube-bridge kube-ipvs0 kubeadm kubeadm-config kubelet kubelet-config kubectl kubelite hyperkube
 coredns coredns-custom node-local-dns nodelocaldns dns-default cluster-dns rke2-coredns rke2-canal rke2-calico rke2-cilium rke2-flannel
