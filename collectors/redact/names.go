@@ -301,8 +301,8 @@ var (
 )
 
 // hash is what stands for a segment that is a hash of names or addresses: kube-proxy's chains (the first 16, in nftables 8
-// characters of base32 of SHA-256 of "ns/svc:port", protocol and endpoint) and Calico's devices (11 digits of SHA-1 of
-// "ns.pod"). Who guesses a name, or tries all addresses, would find it.
+// characters of base32 of SHA-256 of "ns/svc:port", protocol and endpoint), kube-router's chains and sets alike, and
+// Calico's devices (11 digits of SHA-1 of "ns.pod"). Who guesses a name, or tries all addresses, would find it.
 func (n *names) hash(word string, bounds [][2]int, i int) (int, string) {
 	segment := word[bounds[i][0]:bounds[i][1]]
 	before := ""
@@ -310,7 +310,7 @@ func (n *names) hash(word string, bounds [][2]int, i int) (int, string) {
 		before = word[bounds[i-1][0]:bounds[i-1][1]]
 	}
 	switch {
-	case kubeHash.MatchString(segment) && slices.Contains([]string{"SVC", "SEP", "FW", "XLB", "SVL", "EXT"}, before),
+	case kubeHash.MatchString(segment) && slices.Contains([]string{"SVC", "SEP", "FW", "XLB", "SVL", "EXT", "SRC", "DST", "NWPLCY"}, before),
 		nftHash.MatchString(segment) && slices.Contains([]string{"service", "external", "firewall", "endpoint", "affinity", "nodeport", "local"}, before):
 		return 1, n.hashed(segment, func(sum []byte) string {
 			return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum)

@@ -20,7 +20,9 @@ func (n *names) noteSnapshot(s *facts.Snapshot) {
 		}
 		n.noteDomain(node.KubeletConfig.Known().ClusterDomain)
 		n.note(node.KubeProxyConfig.Known().HostnameOverride, aNode)
+		n.noteListings(&node.NetNS)
 		for _, namespace := range node.Namespaces {
+			n.noteListings(&namespace.NetNS)
 			if pod := namespace.Pod; pod != nil {
 				n.note(pod.Namespace, aNamespace)
 				n.note(pod.Name, aPod)
@@ -117,6 +119,56 @@ func (n *names) noteCluster(c *facts.Cluster) {
 		if o.InvolvedObject.Name == "" {
 			n.note(o.Metadata.Name, aPod)
 		}
+	}
+}
+
+var (
+	// listed are comments of rules, as iptables and nft write them.
+	listed = regexp.MustCompile(`comment(?: |": *)(?:"((?:[^"\\]|\\.)*)"|([^\s"-][^\s"]*))`)
+	// object is "shop/web:http" in one: kube-proxy's Service, Calico's policy.
+	object = regexp.MustCompile(`([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)(?::([A-Za-z0-9][\w-]*))?`)
+	// chain is the same in kube-proxy's names of nftables: "service-ULMVA6XW-shop/web/tcp/http".
+	chain = regexp.MustCompile(`-[A-Z2-7]{8}-([a-z0-9][a-z0-9-]*)/([a-z0-9][a-z0-9.-]*)/(?:tcp|udp|sctp)/([a-z0-9-]*)`)
+	// routed is a Pod, or a policy, in a comment of kube-router.
+	routed       = regexp.MustCompile(`\bname:\s*(\S+) namespace:\s*(\S+)`)
+	routedPolicy = regexp.MustCompile(`\bnw policy (\S+)`)
+)
+
+// noteListings notes the names in rules: of a node by itself nothing else tells them.
+func (n *names) noteListings(ns *facts.NetNS) {
+	seen := map[string]bool{} // a Service's comment stands at many rules
+	for _, g := range []*facts.Group[facts.Listing]{&ns.IPTablesNFT, &ns.IPTablesLegacy, &ns.IP6TablesNFT, &ns.IP6TablesLegacy, &ns.NFTables, &ns.IPSet} {
+		for _, raw := range g.Raw {
+			for _, m := range listed.FindAllSubmatch(raw.Data, -1) {
+				if text := string(m[1]) + string(m[2]); !seen[text] {
+					seen[text] = true
+					n.noteComment(text)
+				}
+			}
+			for _, m := range chain.FindAllSubmatch(raw.Data, -1) {
+				if text := string(m[0]); !seen[text] {
+					seen[text] = true
+					n.note(string(m[1]), aNamespace)
+					n.note(string(m[2]), aService)
+					n.note(strings.Trim(string(m[3]), "-"), aPort)
+				}
+			}
+		}
+	}
+}
+
+func (n *names) noteComment(text string) {
+	for _, m := range object.FindAllStringSubmatch(text, -1) {
+		n.note(m[1], aNamespace)
+		n.note(m[2], aService)
+		n.note(m[3], aPort)
+	}
+	for _, m := range routed.FindAllStringSubmatch(text, -1) {
+		n.note(m[1], aPod)
+		n.note(m[2], aNamespace)
+	}
+	for _, m := range routedPolicy.FindAllStringSubmatch(text, -1) {
+		n.note(m[1], aName)
 	}
 }
 

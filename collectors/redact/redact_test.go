@@ -26,6 +26,7 @@ var (
 	secretMarks = []string{"hunter2", "s3cr3t", "wJalrXUtnFEMI", "AKIAIOSFODNN7EXAMPLE", "eyJhbGciOiJSUzI1NiJ9", "MHcCAQEE", "dXNlcjpwYXNz"}
 	nameMarks   = []string{
 		"quux", "wolpertinger", "kraken", "zebra", "alice", "bob", "umbrella", "narwhal", "okapi", "hoatzin", "TUlJQg", "axolotl",
+		"gnu-team", "yak", "ibex", "tapir", "lemur",
 		"0123456789abcdef0123456789abcdef", "LOLE4ISW44XBNF3G", "i-0123456",
 	}
 	addressMarks = []string{
@@ -54,12 +55,14 @@ func hostile() *facts.Snapshot {
 	node.IPTablesNFT = facts.ReadGroup(facts.Listing{Format: "iptables-save"}, "iptables-nft-save -c")
 	node.IPTablesNFT.Raw = []facts.Raw{{Name: "iptables-nft-save_-c", Data: []byte(`*nat
 -A KUBE-SERVICES -d 10.88.4.7/32 -p tcp -m comment --comment "wolpertinger/kraken:http cluster IP" -j KUBE-SVC-LOLE4ISW44XBNF3G
+-A KUBE-SERVICES -m comment --comment gnu-team/yak:ibex -j KUBE-SVC-LOLE4ISW44XBNF3G
+-A KUBE-ROUTER-FORWARD -m comment --comment "rule to jump traffic destined to POD name:tapir-0 namespace: gnu-team to chain X" -j RETURN
 -A INPUT -m iprange --src-range 172.23.5.9-172.23.5.200 -m comment --comment "office of umbrella.example, token=s3cr3t" -j ACCEPT
 COMMIT
 `)}}
 	node.NFTables = facts.ReadGroup(facts.Listing{Format: "nft-json"}, "nft -j list ruleset")
 	node.NFTables.Raw = []facts.Raw{{Name: "nft_-j_list_ruleset", Data: []byte(`{"nftables": [{"rule": {"comment": "kraken of wolpertinger", "expr": ` +
-		`[{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"prefix": {"addr": "172.23.5.0", "len": 24}}}}]}}]}`)}}
+		`[{"goto": {"target": "service-LOLE4ISW-gnu-team/lemur/tcp/ibex"}}, {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"prefix": {"addr": "172.23.5.0", "len": 24}}}}]}}]}`)}}
 	node.IPVS = facts.ReadGroup(facts.Listing{Format: "proc-ip_vs"}, "/proc/net/ip_vs")
 	node.IPVS.Raw = []facts.Raw{{Name: "proc/net/ip_vs", Data: []byte("TCP  0A4D0305:01BB rr\n")}}
 	node.ConfigFiles = facts.ReadGroup(facts.ConfigFiles{Interfaces: []facts.InterfaceConfig{{
