@@ -39,7 +39,7 @@ const (
 // fields say what each text of the facts is, by Go type and field; "#key" is a map's keys. What is of a type of net/netip
 // needs no entry.
 var fields = invert(map[meaning]string{
-	word: `Address.Family Address.Flags Address.Scope Bond.Mode CNIFile.CNIVersion Condition.LastTransitionTime Condition.Reason
+	word: `Address.Family Address.Flags Address.Scope Bond.Mode CNIFile.CNIVersion Condition.LastHeartbeatTime Condition.LastTransitionTime Condition.Reason
 Condition.Status Condition.Type Conntrack.Counters#key ConntrackEntry.Family ConntrackEntry.Flags ConntrackEntry.Proto ConntrackEntry.State
 Container.RestartPolicy ContainerPort.Protocol ContainerStateReason.Reason EndpointPort.Protocol EndpointSlice.AddressType
 Event.EventTime Event.FirstTimestamp Event.LastTimestamp Event.Reason Event.Type EventSeries.LastObservedTime FDBEntry.Flags FDBEntry.State
@@ -49,7 +49,7 @@ Listing.Format Listing.Tables Listing.Version LoadBalancerIngress.IPMode Macvlan
 NetworkPolicyPort.Protocol NetworkPolicySpec.PolicyTypes Nexthop.Flags NodeAddress.Type NodeInfo.BootID NodeInfo.ContainerRuntimeVersion
 NodeInfo.KernelVersion NodeInfo.KubeProxyVersion NodeInfo.KubeletVersion NodeInfo.OSImage NodeStatus.Allocatable NodeStatus.Allocatable#key
 ObjectMeta.CreationTimestamp ObjectMeta.DeletionTimestamp ObjectMeta.UID ObjectReference.Kind OwnerReference.Kind PodReference.UID
-PodSpec.DNSPolicy PodStatus.Phase PodStatus.Reason ResolvConf.Options Resources.Requests Resources.Requests#key Route.Family Route.Flags
+PodSpec.DNSPolicy PodStatus.Phase PodStatus.Reason PolicyReference.APIGroup PolicyReference.Kind ResolvConf.Options Resources.Requests Resources.Requests#key Route.Family Route.Flags
 Route.Protocol Route.Scope Route.Type RoutingRule.Action RoutingRule.Dport RoutingRule.Family RoutingRule.IPProto RoutingRule.Sport
 RoutingRule.UIDs SelectorRequirement.Operator ServicePort.Protocol ServiceSpec.ExternalTrafficPolicy ServiceSpec.InternalTrafficPolicy
 ServiceSpec.SessionAffinity ServiceSpec.TrafficDistribution ServiceSpec.Type Snapshot.Symptoms Taint.Effect Toleration.Effect
@@ -63,10 +63,10 @@ Group.Value Group.Value#key IPBlock.CIDR IPBlock.Except Input.Problem InterfaceC
 InterfaceConfig.MACAddress KubeProxyConfig.BindAddress KubeProxyConfig.ClusterCIDR KubeProxyConfig.File
 KubeProxyConfig.HealthzBindAddress KubeProxyConfig.Source KubeletConfig.ClusterDNS KubeletConfig.File KubeletConfig.NodeIP
 KubeletConfig.PodCIDR KubeletConfig.ResolvConf KubeletConfig.Source LabelSelector.MatchLabels#key Link.Address Link.Altname Link.Ifname
-Link.Link Link.Master Link.Source Listener.Dev Listener.Process Listener.Source LoadBalancerIngress.IP Meta.Reason Meta.Sources
+Link.Link Link.Master Link.Source LogLine.Source LogLine.Text Listener.Dev Listener.Process Listener.Source LoadBalancerIngress.IP Meta.Reason Meta.Sources
 NamespaceObject.Source Nameserver.Source Neighbour.Dev Neighbour.Lladdr Neighbour.Source NetworkPolicy.Source Nexthop.Dev NodeObject.Source
 NodeSpec.PodCIDR NodeSpec.PodCIDRs ObjectMeta.Annotations ObjectMeta.Annotations#key ObjectMeta.Labels#key Pod.Source
-PodDNSConfig.Nameservers PodIP.IP PodSpec.NodeSelector#key PodStatus.HostIP PodStatus.Message PodStatus.PodIP PriorityClass.Source
+PodDNSConfig.Nameservers PodIP.IP PolicyReference.Source PodSpec.NodeSelector#key PodStatus.HostIP PodStatus.Message PodStatus.PodIP PriorityClass.Source
 Process.Args Process.Comm Process.Source Raw.Name ResolvConf.File ResolvConf.Source Route.Dev Route.From Route.Source RoutingRule.From
 RoutingRule.Iif RoutingRule.Oif RoutingRule.Source RoutingRule.To SelectorRequirement.Key Service.Source ServiceSpec.ClusterIP
 ServiceSpec.ClusterIPs ServiceSpec.ExternalIPs ServiceSpec.LoadBalancerSourceRanges ServiceSpec.Selector#key Setting.Key Setting.Source
