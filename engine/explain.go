@@ -94,6 +94,20 @@ func (e *Engine) Explain(ctx context.Context, s *Seen, id, node string) (_ Expla
 	return Explanation{Rules: x.explained(), Stopped: stopped}, nil
 }
 
+// TestExplanation is a tracer that explains a rule while a test evaluates it.
+type TestExplanation struct{ explainer *explainer }
+
+// ExplainTest explains a rule of the library as the compiler of its tests has it: that must have compiled it.
+func (l *Library) ExplainTest(compiler *ast.Compiler, rule *Rule) *TestExplanation {
+	return &TestExplanation{newExplainer(compiler, rule)}
+}
+
+// TraceEvent is called by the evaluation with what it does.
+func (t *TestExplanation) TraceEvent(event topdown.Event) { t.explainer.TraceEvent(event) }
+
+// Rules are what became of the rule's conditions, as of [Engine.Explain].
+func (t *TestExplanation) Rules() []ExplainedRule { return t.explainer.explained() }
+
 // explainer is a tracer that counts what became of the conditions of one rule's file.
 type explainer struct {
 	rule *Rule

@@ -28,6 +28,7 @@ type ruleTests struct {
 	run      string
 	coverage bool
 	watch    bool
+	explain  bool
 	output   string
 }
 
@@ -53,6 +54,7 @@ Exit status: 0 all passed, 1 some did not, 2 they could not be run.`,
 	f := cmd.Flags()
 	f.StringVar(&t.run, "run", "", "run only the tests whose package and name match this `PATTERN`")
 	f.BoolVar(&t.coverage, "coverage", false, "say which lines of the rules no test evaluated")
+	f.BoolVar(&t.explain, "explain", false, "say of tests that failed which condition of their rule held how often")
 	f.BoolVar(&t.watch, "watch", false, "run them again whenever a file changes, until interrupted")
 	f.StringVarP(&t.output, "output", "o", "text", "`FORMAT`: text, json or junit")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "junit"}, cobra.ShellCompDirectiveNoFileComp))
@@ -116,7 +118,7 @@ func (t *ruleTests) once(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	results, err := ruletest.Run(ctx, library, tests, ruletest.Options{Run: t.run, Coverage: t.coverage, Read: readBundle})
+	results, err := ruletest.Run(ctx, library, tests, ruletest.Options{Run: t.run, Coverage: t.coverage, Explain: t.explain, Read: readBundle})
 	if err != nil {
 		return err
 	}
@@ -176,6 +178,9 @@ func (t *ruleTests) print(w io.Writer, results *ruletest.Results) error {
 		if r.Output != "" {
 			fmt.Fprintf(w, "      %s\n", r.Output)
 		}
+		if err := writeExplanation(w, engine.Explanation{Rules: r.Explained}); err != nil {
+			return err
+		}
 	}
 	for _, c := range results.Coverage {
 		fmt.Fprintf(w, "%5.1f%%  %s", c.Percent, c.File)
@@ -192,7 +197,11 @@ func (t *ruleTests) print(w io.Writer, results *ruletest.Results) error {
 	}
 	passed := len(results.Tests) - failed
 	if failed > 0 {
-		_, err := fmt.Fprintf(w, "%d of %d tests passed, %d failed.\n", passed, len(results.Tests), failed)
+		why := " --explain says which condition of their rules did not hold."
+		if t.explain {
+			why = ""
+		}
+		_, err := fmt.Fprintf(w, "%d of %d tests passed, %d failed.%s\n", passed, len(results.Tests), failed, why)
 		return err
 	}
 	_, err := fmt.Fprintf(w, "%d tests passed.\n", passed)

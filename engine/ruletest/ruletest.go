@@ -16,7 +16,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/tester"
-	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/netcause/netcause/engine"
 	"github.com/netcause/netcause/engine/facts"
@@ -31,6 +30,8 @@ type Options struct {
 	Run string
 	// Coverage notes which lines of the rules were evaluated.
 	Coverage bool
+	// Explain says of the tests that failed what became of the conditions of the rule that they test.
+	Explain bool
 	// Read reads a recorded incident that a test names.
 	Read func(ctx context.Context, path string) (*facts.Snapshot, error)
 }
@@ -52,6 +53,8 @@ type Result struct {
 	Output   string        `json:"output,omitempty"`
 	Skipped  bool          `json:"skipped,omitempty"`
 	Duration time.Duration `json:"duration_ns"`
+	// Explained is what became of the rule's conditions, of a test that failed and where it was asked for.
+	Explained []engine.ExplainedRule `json:"explained,omitempty"`
 }
 
 // Coverage is which lines of a file no test evaluated.
@@ -139,26 +142,27 @@ func Run(ctx context.Context, library *engine.Library, tests map[string]*ast.Mod
 	}
 	incidents := &engine.Incidents{Read: options.Read, Engine: compiled}
 	coverage := cover.New()
-	run := func(pattern string, prepare func(*tester.Runner) *tester.Runner) ([]*tester.Result, error) {
+	run := func(pattern string, prepare func(*tester.Runner, *ast.Compiler)) ([]*tester.Result, error) {
 		compiler, err := library.Compiler()
 		if err != nil {
 			return nil, err
 		}
-		runner := prepare(tester.NewRunner().
-			SetCompiler(compiler.WithCapabilities(engine.TestCapabilities()).WithEnablePrintStatements(true)).
+		compiler.WithCapabilities(engine.TestCapabilities()).WithEnablePrintStatements(true)
+		runner := tester.NewRunner().
+			SetCompiler(compiler).
 			SetModules(modules).
 			AddCustomBuiltins(append(engine.TesterBuiltins(), incidents.Builtins()...)).
 			RaiseBuiltinErrors(true).
 			CapturePrintOutput(true).
 			SetTimeout(timeout).
-			Filter(pattern))
+			Filter(pattern)
+		prepare(runner, compiler)
 		return collect(ctx, runner)
 	}
-	found, err := run(options.Run, func(runner *tester.Runner) *tester.Runner {
+	found, err := run(options.Run, func(runner *tester.Runner, _ *ast.Compiler) {
 		if options.Coverage {
-			return runner.SetCoverageQueryTracer(coverage)
+			runner.SetCoverageQueryTracer(coverage)
 		}
-		return runner
 	})
 	if err != nil {
 		return nil, err
@@ -175,17 +179,26 @@ func Run(ctx context.Context, library *engine.Library, tests map[string]*ast.Mod
 		return nil, errors.New("no test ran: tests are rules named test_… in files named …_test.rego")
 	}
 	if len(failed) > 0 {
-		// Once more with a trace, which is too slow for all: it says in which line a test failed.
-		traced, err := run("^("+strings.Join(failed, "|")+")$", func(runner *tester.Runner) *tester.Runner { return runner.EnableTracing(true) })
+		// Once more with a tracer, which is too slow for all: it says in which line a test failed, and why.
+		watched := &failures{library: library, explain: options.Explain, tests: map[string]*failure{}}
+		_, err := run("^("+strings.Join(failed, "|")+")$", func(runner *tester.Runner, compiler *ast.Compiler) {
+			watched.compiler = compiler
+			runner.SetParallel(1).SetCoverageQueryTracer(watched)
+		})
 		if err != nil {
 			return nil, err
 		}
-		for _, result := range traced {
-			for i := range results.Tests {
-				if test := &results.Tests[i]; "data."+test.Package == result.Package && test.Name == result.Name {
-					located := of(result)
-					test.Row, test.Problem = located.Row, located.Problem
-				}
+		for i := range results.Tests {
+			test := &results.Tests[i]
+			f := watched.tests["data."+test.Package+"."+test.Name]
+			if f == nil {
+				continue
+			}
+			if f.at != nil {
+				test.Row, test.Problem = f.at.Row, "not true: "+firstLine(string(f.at.Text))
+			}
+			if f.rule != nil {
+				test.Explained = f.rule.Rules()
 			}
 		}
 	}
@@ -219,21 +232,8 @@ func of(r *tester.Result) Result {
 		result.Problem = r.Error.Error()
 	case r.Fail:
 		result.Problem = "it is not true"
-		if at := failedAt(r); at != nil {
-			result.Row, result.Problem = at.Row, "not true: "+firstLine(string(at.Text))
-		}
 	}
 	return result
-}
-
-// failedAt is the last condition of the test's own file that failed, nil where there is no trace.
-func failedAt(r *tester.Result) *ast.Location {
-	for _, event := range slices.Backward(r.Trace) {
-		if expr, ok := event.Node.(*ast.Expr); ok && event.Op == topdown.FailOp && expr.Location != nil && expr.Location.File == r.Location.File {
-			return expr.Location
-		}
-	}
-	return nil
 }
 
 func firstLine(text string) string {
@@ -258,7 +258,9 @@ func covered(library *engine.Library, report cover.Report) []Coverage {
 			if lines.End.Row > lines.Start.Row {
 				span = fmt.Sprintf("%d-%d", lines.Start.Row, lines.End.Row)
 			}
-			c.NotCovered = append(c.NotCovered, span)
+			if !slices.Contains(c.NotCovered, span) {
+				c.NotCovered = append(c.NotCovered, span)
+			}
 		}
 		list = append(list, c)
 	}
