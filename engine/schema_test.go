@@ -99,14 +99,18 @@ func groupComment(docs map[string]string, owner string, field reflect.StructFiel
 		return doc
 	}
 	value, _ := field.Type.FieldByName("Value")
-	of, many := value.Type, false
+	of, many := value.Type, ""
 	for of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
-		of, many = of.Elem(), true
+		switch {
+		case many != "":
+		case of.Kind() == reflect.Map:
+			many = "An object by name; each: "
+		default:
+			many = "A list; each: "
+		}
+		of = of.Elem()
 	}
-	if many {
-		return "A list; each: " + docs[of.Name()]
-	}
-	return docs[of.Name()]
+	return many + docs[of.Name()]
 }
 
 func typeComments(docs map[string]string, decl *ast.GenDecl, spec *ast.TypeSpec) {
