@@ -86,11 +86,70 @@ func (l *Library) checkImports() error {
 				continue
 			}
 			if !l.hasPackage(ref.String()) {
-				return &RuleError{file, i.Location.Row, fmt.Sprintf("it imports %s, which is nowhere", ref)}
+				return &RuleError{file, i.Location.Row, l.noImport(ref)}
 			}
 		}
 	}
 	return nil
+}
+
+func (l *Library) noImport(ref ast.Ref) string {
+	var names []string
+	for _, module := range l.modules {
+		names = append(names, module.Package.Path.String())
+	}
+	return fmt.Sprintf("it imports %s, which is nowhere%s", ref, didYouMean(ref.String(), names))
+}
+
+// CheckTest finds what a test asks of rules that they do not have: to OPA that is undefined, and the test fails without a
+// word, or passes where it asks with `not`. The error is a [RuleError].
+func (l *Library) CheckTest(file string, test *ast.Module) error {
+	imported := map[ast.Var]ast.Ref{}
+	for _, i := range test.Imports {
+		ref, ok := i.Path.Value.(ast.Ref)
+		if !ok || !strings.HasPrefix(ref.String(), "data.netcause.") {
+			continue
+		}
+		if !l.hasPackage(ref.String()) {
+			return &RuleError{file, i.Location.Row, l.noImport(ref)}
+		}
+		imported[i.Name()] = ref
+	}
+	var problem error
+	ast.WalkRefs(test, func(ref ast.Ref) bool {
+		if problem != nil || len(ref) < 2 {
+			return problem != nil
+		}
+		head, _ := ref[0].Value.(ast.Var)
+		name, ok := ref[1].Value.(ast.String)
+		pkg := imported[head]
+		if !ok || pkg == nil {
+			return false
+		}
+		if names := l.namesIn(pkg); len(names) > 0 && !slices.Contains(names, string(name)) && ref[0].Location != nil {
+			problem = &RuleError{file, ref[0].Location.Row, fmt.Sprintf("%s has no %q%s", pkg, string(name), didYouMean(string(name), names))}
+		}
+		return false
+	})
+	return problem
+}
+
+// namesIn are the names that rules define in a package; none where there is no such package, or others are below it.
+func (l *Library) namesIn(pkg ast.Ref) []string {
+	var names []string
+	for _, module := range l.modules {
+		path := module.Package.Path
+		if path.HasPrefix(pkg) && !path.Equal(pkg) {
+			return nil
+		}
+		if !path.Equal(pkg) {
+			continue
+		}
+		for _, rule := range module.Rules {
+			names = append(names, string(rule.Head.Ref()[0].Value.(ast.Var)))
+		}
+	}
+	return names
 }
 
 // hasPackage says whether a package of that path is there, or one that the path goes into or out of.

@@ -15,8 +15,14 @@ type failures struct {
 	library  *engine.Library
 	compiler *ast.Compiler // set before the tests run; it has compiled when the first event comes
 	explain  bool
-	tests    map[string]*failure // by package and name: data.….test_found
+	tests    map[place]*failure
 	current  *failure
+}
+
+// place is where a test stands: several may have one name.
+type place struct {
+	file string
+	row  int
 }
 
 type failure struct {
@@ -61,11 +67,11 @@ func (f *failures) enter(rule *ast.Rule) {
 		return
 	}
 	pkg := rule.Module.Package.Path.String()
-	name := pkg + "." + string(rule.Head.Name)
-	if f.tests[name] == nil {
-		f.tests[name] = &failure{file: file, tested: strings.TrimSuffix(strings.TrimPrefix(pkg, "data."), "_test"), looked: map[string]bool{}}
+	at := place{file, rule.Location.Row}
+	if f.tests[at] == nil {
+		f.tests[at] = &failure{file: file, tested: strings.TrimSuffix(strings.TrimPrefix(pkg, "data."), "_test"), looked: map[string]bool{}}
 	}
-	f.current = f.tests[name]
+	f.current = f.tests[at]
 }
 
 // explanation is of the rule in a file, if that is the one that the test is for: of the test's package, or the first that the

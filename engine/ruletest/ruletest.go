@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -110,6 +111,9 @@ func Tests(folders []Folder) (map[string]*ast.Module, error) {
 	return modules, nil
 }
 
+// notTrue is what is wrong with a test as long as no more is known.
+const notTrue = "it is not true"
+
 // Names are the names of tests by the package that they test.
 func Names(tests map[string]*ast.Module) map[string][]string {
 	names := map[string][]string{}
@@ -137,8 +141,11 @@ func Run(ctx context.Context, library *engine.Library, tests map[string]*ast.Mod
 		return nil, err
 	}
 	modules := library.Modules()
-	for file, module := range tests {
-		modules[file] = module
+	for _, file := range slices.Sorted(maps.Keys(tests)) {
+		modules[file] = tests[file]
+		if err := library.CheckTest(file, tests[file]); err != nil {
+			return nil, err
+		}
 	}
 	incidents := &engine.Incidents{Read: options.Read, Engine: compiled}
 	coverage := cover.New()
@@ -180,7 +187,7 @@ func Run(ctx context.Context, library *engine.Library, tests map[string]*ast.Mod
 	}
 	if len(failed) > 0 {
 		// Once more with a tracer, which is too slow for all: it says in which line a test failed, and why.
-		watched := &failures{library: library, explain: options.Explain, tests: map[string]*failure{}}
+		watched := &failures{library: library, explain: options.Explain, tests: map[place]*failure{}}
 		_, err := run("^("+strings.Join(failed, "|")+")$", func(runner *tester.Runner, compiler *ast.Compiler) {
 			watched.compiler = compiler
 			runner.SetParallel(1).SetCoverageQueryTracer(watched)
@@ -190,11 +197,11 @@ func Run(ctx context.Context, library *engine.Library, tests map[string]*ast.Mod
 		}
 		for i := range results.Tests {
 			test := &results.Tests[i]
-			f := watched.tests["data."+test.Package+"."+test.Name]
-			if f == nil {
+			f := watched.tests[place{test.File, test.Row}]
+			if f == nil || test.Problem == "" {
 				continue
 			}
-			if f.at != nil {
+			if f.at != nil && test.Problem == notTrue {
 				test.Row, test.Problem = f.at.Row, "not true: "+firstLine(string(f.at.Text))
 			}
 			if f.rule != nil {
@@ -231,7 +238,7 @@ func of(r *tester.Result) Result {
 	case r.Error != nil:
 		result.Problem = r.Error.Error()
 	case r.Fail:
-		result.Problem = "it is not true"
+		result.Problem = notTrue
 	}
 	return result
 }
