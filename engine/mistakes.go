@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
@@ -140,12 +141,10 @@ func problemOf(e *ast.Error, library []string) string {
 func illegalToken(e *ast.Error) string {
 	say := "a character that Rego does not know"
 	if detail, ok := e.Details.(*ast.ParserErrorDetail); ok && detail.Idx >= 0 && detail.Idx < len(detail.Line) {
-		for _, r := range detail.Line[detail.Idx:] {
-			say = fmt.Sprintf("%c is a character that Rego does not know", r)
-			if r == '?' {
-				return say + ": write two rules of one name, each with its `if`"
-			}
-			break
+		r, _ := utf8.DecodeRuneInString(detail.Line[detail.Idx:])
+		say = fmt.Sprintf("%c is a character that Rego does not know", r)
+		if r == '?' {
+			return say + ": write two rules of one name, each with its `if`"
 		}
 	}
 	return say + ": texts stand in \"…\" or `…`, not in '…'"
