@@ -32,7 +32,7 @@ func ParseInterfaces(text []byte) ([]Interface, lines.Unparsed) {
 		if line[0] != ' ' && line[0] != '\t' {
 			name, old := f[0], len(f) > 2 && f[1] == "Link" && strings.HasPrefix(f[2], "encap:")
 			switch {
-			case !old && (len(f) < 2 || !strings.HasSuffix(name, ":") || !strings.HasPrefix(f[1], "flags=")):
+			case !old && (len(f) < 2 || name == ":" || !strings.HasSuffix(name, ":") || !strings.HasPrefix(f[1], "flags=")):
 				unparsed.Add(n, line)
 				last = -1
 				continue
