@@ -22,19 +22,26 @@
 // of which command, a file of which node, objects of which namespaces; the rest is shared. What a bundle lacks is
 // [facts.Absent], and a part that would pass for the whole is not read:
 //
-//	sosreport 3.x, 4.x    the outputs of ip, bridge, ss, netstat, sysctl, nft, iptables -nvL and ipset, of each network
-//	                      namespace too; /proc/net; configuration files; the kubernetes plugin's JSON. Not its tables,
-//	                      and no iptables-save of the host, which sos does not take
+//	sosreport 3.x, 4.x    the outputs of ip, bridge, ss, netstat, ps, sysctl, nft, iptables -nvL and ipset, of each network
+//	                      namespace too; /proc/net; configuration files; the kubernetes plugin's JSON, and of its tables
+//	                      which Pod has which address. No iptables-save of the host, which sos does not take
 //	kubectl               cluster-info dumps (folder or stream) and lists, as JSON or YAML; Endpoints stand in for
 //	                      EndpointSlices that are not there. Single objects are no list
-//	troubleshoot.sh       cluster-resources and what could not be listed, run-host outputs, sysctls; no logs, no exec
-//	must-gather, inspect  Nodes, Namespaces and the namespaces' objects; outputs in network_logs
-//	Rancher's collector   networking/ and systeminfo/, CNI files, a kubeadm cluster's dump; its tables are not read
-//	calicoctl, cilium     the outputs of each node and the lists, as loose files
+//	troubleshoot.sh       cluster-resources and what could not be listed, run-host outputs, sysctls; no exec
+//	must-gather, inspect  Nodes, the namespaces that were inspected and their objects; outputs in network_logs
+//	Rancher's collector   networking/ and systeminfo/, CNI files, lists of kubectl; of its tables who has which address
+//	calicoctl             the outputs of each node's folder, the lists
+//	cilium                a bugtool's outputs, alone or in a sysdump, and its lists
 //	loose files           outputs under any name, several in one file with their prompts, and a node's own files
 //
+// Of the logs of all of them those of the cluster's DNS are read through, for lines that say why a program ended.
+//
 // An output of `ip link` without -d, of one device, or cut by a pipe is a part: it tells neither kinds nor what is not
-// there. Of `ip route` alone the main table is known, and the routes that the kernel makes of addresses.
+// there. The devices of a network namespace are known all the same where the other ends of their veth pairs are. Of `ip
+// route` alone the main table is known, and the routes that the kernel makes of addresses. `ps` tells no network namespaces:
+// its processes are facts where the sockets of the node show those of its agents. ifconfig shows neither all addresses nor
+// kinds: its counters are used. A table of `kubectl get` is no list of objects, since a field that it leaves out would pass
+// for one that is empty. Where two texts of the same rules differ, the input says so.
 //
 // What is read may come from a stranger. Nothing is unpacked to disk, no path in an archive is ever opened, and
 // [Limits] bound what it can make netcause hold in memory.

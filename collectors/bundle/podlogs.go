@@ -80,7 +80,7 @@ type logScanner struct {
 	in     *intake
 	log    podLog
 	file   string
-	number int    // of the next line
+	number int // of the next line
 	found  []podLog
 }
 
