@@ -27,12 +27,22 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
+		host := ""
+		if !m.named {
+			host = nodeOfPod(cluster, m.name)
+		}
+		if m.ofPod && host == "" {
+			for _, file := range m.files {
+				file.used.PassedOver = "of the node of Pod " + m.name + ", and no list of Pods says which that is"
+			}
+			continue
+		}
 		node, problem := m.node(ctx)
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		if name := nodeOfPod(cluster, m.name); !m.named && name != "" {
-			node.Name = name
+		if host != "" {
+			node.Name = host
 		} else if !m.named {
 			unnamed = append(unnamed, node)
 		}

@@ -100,12 +100,15 @@ func TestReadFormats(t *testing.T) {
 	info := func(command string) string { return fmt.Sprintf(`{"command":%q,"exitCode":"0"}`, command) }
 	cilium := map[string]string{
 		"cilium-sysdump-1/k8s-nodes-1.yaml": toYAML(t, nodes), "cilium-sysdump-1/k8s-pods-1.yaml": toYAML(t, recordedObjects(t, "kube-system/pods.json")),
-		"cilium-sysdump-1/k8s-networkpolicies-1.yaml":                "apiVersion: networking.k8s.io/v1\nitems: []\nkind: NetworkPolicyList\nmetadata: {}\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-a.md":     "# ip -d -s a\n\n```\n" + file("ip_-d_address") + "```\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-rule.md":  "# ip -4 rule\n\n```\n" + file("ip_-4_rule") + "```\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/uname--a.md": "# uname -a\n\n```\n" + uname + "```\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ps-auxfw.md": "USER PID %CPU COMMAND\nroot 1 0.0 cilium-agent\nroot 2 0.0 [kthreadd]\n",
-		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip--4-n.md":  "10.0.0.9 dev eth0 FAILED\n> Error while running 'ip -4 n':  exit status 1\n\n",
+		"cilium-sysdump-1/k8s-networkpolicies-1.yaml":                                 "apiVersion: networking.k8s.io/v1\nitems: []\nkind: NetworkPolicyList\nmetadata: {}\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-a.md":                      "# ip -d -s a\n\n```\n" + file("ip_-d_address") + "```\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip-rule.md":                   "# ip -4 rule\n\n```\n" + file("ip_-4_rule") + "```\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/uname--a.md":                  "# uname -a\n\n```\n" + uname + "```\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ps-auxfw.md":                  "USER PID %CPU COMMAND\nroot 1 0.0 cilium-agent\nroot 2 0.0 [kthreadd]\n",
+		"cilium-sysdump-1/cniconf-05-cilium.conflist-cilium-x-20260301-101010.txt":    `{"cniVersion":"0.3.1","name":"cilium","plugins":[{"type":"cilium-cni"}]}`,
+		"cilium-sysdump-1/cniconf-05-cilium.conflist-cilium-gone-20260301-101010.txt": `{"cniVersion":"0.3.1","name":"cilium","plugins":[{"type":"cilium-cni"}]}`,
+		"cilium-sysdump-1/k8s-daemonset-pods-1.yaml":                                  "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: cilium-x, namespace: kube-system}\n  spec: {nodeName: n1, hostNetwork: true}\nkind: PodList\n",
+		"cilium-sysdump-1/cilium-bugtool-cilium-x-1/cmd/ip--4-n.md":                   "10.0.0.9 dev eth0 FAILED\n> Error while running 'ip -4 n':  exit status 1\n\n",
 	}
 	// What its current versions write: no Markdown, other options, and the tables of routes one by one.
 	bugtool := map[string]string{
@@ -158,9 +161,9 @@ func TestReadFormats(t *testing.T) {
 				"calico-diagnostics-1/cluster/kubernetes/pods.yaml":           toYAML(t, recordedObjects(t, "kube-system/pods.json")),
 			}), "n1", append([]string{"addresses", "iptables_legacy", "iptables_nft", "neighbours", "nftables", "routes", "rules", "cluster.version"}, cluster...),
 		},
-		{"cilium sysdump", zippedFiles(t, cilium), "n1", append([]string{"addresses", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
+		{"cilium sysdump", zippedFiles(t, cilium), "n1", append([]string{"addresses", "cni", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
 		{"cilium-bugtool", tarOf(t, bugtool), "n1", []string{"addresses", "iptables_legacy", "routes", "rules"}},
-		{"cilium sysdump in an archive", tarOf(t, map[string]string{"case/cilium-sysdump.zip": string(zippedFiles(t, cilium))}), "n1", append([]string{"addresses", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
+		{"cilium sysdump in an archive", tarOf(t, map[string]string{"case/cilium-sysdump.zip": string(zippedFiles(t, cilium))}), "n1", append([]string{"addresses", "cni", "host", "links", "rules", "cluster.networkpolicies"}, cluster...)},
 		{
 			"the kubernetes plugin of sos", tarOf(t, map[string]string{
 				"sosreport-x/sos_commands/networking/ip_-4_rule_list":                                                                               file("ip_-4_rule"),

@@ -21,7 +21,7 @@ func recognised(name string, head []byte) bool {
 		return false
 	}
 	head = unixLines(head)
-	if looksLikeObjects(head) || prompted(head) || isPodTable(head) {
+	if looksLikeObjects(head) || prompted(head) || isPodTable(head) || cniOfPod.MatchString(path.Base(name)) {
 		return true
 	}
 	return subjectOf(name, head).subject != nothing
@@ -405,6 +405,10 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 		}
 		return
 	}
+	if m := cniOfPod.FindStringSubmatch(base); m != nil {
+		l.cniFile(name, m[2], m[1], data, used)
+		return
+	}
 	c := subjectOf(base, head)
 	if isPodTable(head) {
 		if !l.in.takePods(data, argument(base, "namespace"), used) {
@@ -427,6 +431,20 @@ func (l *looseFiles) take(name string, data []byte, used *File) {
 	c.line = cmdLine(c, base)
 	l.found = append(l.found, looseOutput{output: output{command: c, file: name, text: data, used: used}, name: name, tree: l.t})
 	l.in.used++
+}
+
+// cniOfPod are the files of a sysdump of the cilium CLI (cilium-cli/sysdump) that have a file of a node's CNI configuration, by
+// its name and the agent's Pod there.
+var cniOfPod = regexp.MustCompile(`\Acniconf-(.+?\.(?:conflist|conf|json))-(.+)-\d{8}-\d{6}\.txt\z`)
+
+func (l *looseFiles) cniFile(name, pod, file string, data []byte, used *File) {
+	key := "\x01" + pod
+	if l.machines[key] == nil {
+		m := l.in.machine(within(l.t.path, path.Dir(name)), printable(pod), false, l.t.at(name))
+		m.ofPod = true
+		l.machines[key] = m
+	}
+	l.machines[key].files["etc/cni/net.d/"+path.Base(file)] = &nodeFile{data: data, used: used}
 }
 
 // withoutFence is a text without the lines of a Markdown block's ends; their places stay.

@@ -23,7 +23,9 @@ type machine struct {
 	// name is the node's where the bundle says it, else something that tells it from others.
 	name string
 	// named: name is what the machine calls itself, not a folder's or file's name.
-	named   bool
+	named bool
+	// ofPod: name is a Pod's of whose node these are files; where no list of Pods has it they are nobody's.
+	ofPod   bool
 	at      time.Time
 	outputs []output
 	files   nodeFiles
