@@ -145,7 +145,7 @@ func contentOf(head []byte) command {
 	case bytes.HasPrefix(trimmed, []byte("table ")) && regexp.MustCompile(`\Atable (ip|ip6|inet|arp|bridge|netdev) \S+ \{`).Match(trimmed),
 		bytes.HasPrefix(trimmed, []byte("# Warning: table ")):
 		return of(nftRuleset)
-	case bytes.HasPrefix(trimmed, []byte("IP Virtual Server version")), ipvsSaveLine.Match(trimmed):
+	case bytes.HasPrefix(trimmed, []byte("IP Virtual Server version")), bytes.HasPrefix(trimmed, []byte("Can't initialize ipvs: ")), ipvsSaveLine.Match(trimmed):
 		return of(ipvsTable)
 	case bytes.HasPrefix(trimmed, []byte("create ")) && bytes.Contains(trimmed, []byte(" hash:")):
 		return of(ipsetSave)

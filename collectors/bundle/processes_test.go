@@ -91,6 +91,9 @@ func TestReadIPVS(t *testing.T) {
 			}
 		})
 	}
+	if n := read(t, folderOf(t, map[string]string{"a.txt": "Can't initialize ipvs: Permission denied (you must be root)\n", "r": "default via 10.0.0.254 dev eth0\n"})).Nodes[0]; n.IPVS.Status != facts.Denied {
+		t.Errorf("%+v", n.IPVS)
+	}
 	// Without its command the content tells.
 	n := read(t, folderOf(t, map[string]string{"ipvs.txt": table, "r": "default via 10.0.0.254 dev eth0\n"})).Nodes[0]
 	if n.IPVS.Value.Format != "ipvsadm" || n.IPVS.Status != facts.Read {

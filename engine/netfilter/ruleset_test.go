@@ -77,6 +77,12 @@ func TestParseIPVS(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
+	// ipvsadm prints a mark as it was given, in decimal, and says of which family it is; the kernel prints eight hexadecimal digits.
+	for text, mark := range map[string]uint32{"FWM  10 IPv6 rr\n": 10, "FWM  10 rr\n": 10, "FWM  0000000A rr\n": 10} {
+		if table, _ := ParseIPVS(text); table.ProblemCount != 0 || table.Servers[0].FirewallMark != mark || table.Servers[0].Scheduler != "rr" {
+			t.Errorf("%q: %+v", text, table)
+		}
+	}
 	table, _ := ParseIPVS("TCP  0A600001:01BB rr\n  -> nonsense Masq 1 0 0\nBAD\n  -> 0A990A0A:192B Masq 1 0 0\nTCP kubernetes:https rr\n")
 	if table.ProblemCount != 4 || table.Problems[3].Line != 5 {
 		t.Errorf("problems %v", table.Problems)
