@@ -40,15 +40,16 @@ func (calicoctl) wants(name string) bool {
 }
 
 func (calicoctl) roots(t *tree) ([]string, error) {
-	known := map[string]int{}
+	known := map[string]bool{}
 	for name := range t.files {
 		if root, _, line := calicoPlace(name); line != "" {
-			known[root]++
+			known[root] = true
 		}
 	}
 	var roots []string
-	for root, n := range known {
-		if n >= 2 || strings.Contains(root, "calico-diagnostics") {
+	for root := range known {
+		// Others call their own outputs so too, and of other options.
+		if strings.Contains(root, "calico-diagnostics") || t.hasFolder(root+"cluster/") {
 			roots = append(roots, root)
 		}
 	}

@@ -199,7 +199,7 @@ func shapeOfNFT(text []byte) tableShape {
 	for _, line := range lines.All(text) {
 		line = strings.TrimSpace(line)
 		switch name, isChain := strings.CutPrefix(line, "chain "); {
-		case isChain && strings.HasSuffix(line, "{"):
+		case isChain && strings.Contains(line, "{"): // -a puts its handle behind
 			name, _, _ = strings.Cut(name, " ")
 			chain = t.chain(name)
 		case line == "}":

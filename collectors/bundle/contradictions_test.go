@@ -43,6 +43,7 @@ func TestReadContradictions(t *testing.T) {
 		views[command] = func() string { return "[root@n1 ~]# " + command + "\n" + run(command) }
 	}
 	nft := func() string { return "[root@n1 ~]# nft list ruleset\n" + run("nft list ruleset") }
+	handles := "[root@n1 ~]# nft -a list ruleset\n" + run("nft -a list ruleset")
 	problems := func(t *testing.T, text string) string {
 		t.Helper()
 		snapshot := read(t, onDisk(t, "x", []byte(text)))
@@ -54,8 +55,10 @@ func TestReadContradictions(t *testing.T) {
 	before, now := nft(), map[string]string{}
 	for command, view := range views {
 		now[command] = view()
-		if problem := problems(t, now[command]+before); problem != "" {
-			t.Errorf("%s: %s", command, problem)
+		for _, text := range []string{before, handles} {
+			if problem := problems(t, now[command]+text); problem != "" {
+				t.Errorf("%s: %s", command, problem)
+			}
 		}
 	}
 	for _, change := range []struct{ do, undo, want string }{

@@ -103,6 +103,8 @@ func TestReadLooseOfSeveralHosts(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"names":   {"n1-ip-addr.txt": address(1), "n1-ip-route.txt": "default via 10.0.0.254 dev eth0\n", "ip_addr_n2.txt": address(2)},
 		"folders": {"n1/ip addr": address(1), "n1/ip route": "default via 10.0.0.254 dev eth0\n", "n2/a": address(2)},
+		// As calicoctl calls them, and with what other tools' options leave out.
+		"nodes":   {"nodes/n1/ip-addr.txt": address(1), "nodes/n1/ip-route.txt": "default via 10.0.0.254 dev eth0\n", "nodes/n2/ip-addr.txt": address(2)},
 		"prompts": {"ticket.txt": "Hello,\nhere it is:\n[root@n1 ~]# ip addr\n" + address(1) + "[root@n1 ~]# ip route\ndefault via 10.0.0.254 dev eth0\n\nroot@n2:~# sudo ip -d address show\n" + address(2) + "root@n2:~# exit\n"},
 		"one prompt for each file": {
 			"a": "[root@n1 ~]# ip -d address\n" + address(1), "b": "[core@n1 ~]$ ip r\ndefault via 10.0.0.254 dev eth0\n", "c": "root@n2:/tmp# ip a\n" + address(2),

@@ -49,6 +49,16 @@ func (t *tree) has(name string) bool {
 	return ok
 }
 
+// hasFolder says whether there are files in a folder, which is named with its slash.
+func (t *tree) hasFolder(folder string) bool {
+	for name := range t.files {
+		if strings.HasPrefix(name, folder) {
+			return true
+		}
+	}
+	return false
+}
+
 // data is a file's content. An unknown name is an error that is [fs.ErrNotExist].
 func (t *tree) data(name string) ([]byte, error) {
 	file, ok := t.files[name]
