@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -191,5 +192,37 @@ func write(t *testing.T, path, text string) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A packet's way through what sos wrote goes on to the Pods: their devices are told by the node's.
+func TestTraceRecorded(t *testing.T) {
+	const dir = "../../collectors/bundle/testdata/flannel-cluster-"
+	for name, want := range map[string][]string{
+		"healthy": {
+			"expected delivered", "by eth0 to vethee6eb26e of n1", "to eth0 of Pod default/reg", "DELIVERED: python3 listens on 0.0.0.0:5000",
+			"to eth0 of Pod default/cli", "DELIVERED: the answer arrives",
+		},
+		"ip-forward-off": {"expected dropped", "n1, namespace cli", "DROPPED: net.ipv4.conf.cni0.forwarding is 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := newRootCommand()
+			var out bytes.Buffer
+			cmd.SetOut(&out)
+			cmd.SetErr(io.Discard)
+			cmd.SetArgs([]string{"trace", "--from", "pod/default/cli", "--to", "svc/default/registry:5000", dir + name + ".tar.gz"})
+			var is *statusError
+			if err := cmd.ExecuteContext(t.Context()); err != nil && !errors.As(err, &is) {
+				t.Fatal(err)
+			}
+			rest := out.String()
+			for _, text := range want {
+				_, after, ok := strings.Cut(rest, text)
+				if !ok {
+					t.Fatalf("there is no %q after what comes before it:\n%s", text, out.String())
+				}
+				rest = after
+			}
+		})
 	}
 }
