@@ -62,8 +62,6 @@ var yesterday = ago(24 * time.Hour)
 
 func newWorld() *world {
 	w := &world{objects: map[string][]object{}}
-	// Of lists without a time the newest in them counts.
-	w.add("Event", "default/clock", set("involvedObject", object{"kind": "Node", "name": "clock"}), set("reason", "Clock"), set("lastTimestamp", ago(0)))
 	w.add("Namespace", "default")
 	w.add("Namespace", "kube-system")
 	w.add("Service", "default/kubernetes", set("spec", object{
@@ -96,7 +94,7 @@ func (w *world) node(name string, changes ...change) object {
 		set("spec", object{}),
 		set("status", object{
 			"addresses":  []object{{"type": "InternalIP", "address": fmt.Sprintf("192.168.%d.%d", n/250, 10+n%250)}, {"type": "Hostname", "address": name}},
-			"conditions": []object{{"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": yesterday}},
+			"conditions": []object{{"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": yesterday, "lastHeartbeatTime": ago(0)}},
 			"nodeInfo":   object{"kubeletVersion": "v1.33.1", "containerRuntimeVersion": "containerd://2.1.4"},
 		}),
 	}, changes...)...)

@@ -84,11 +84,14 @@ finding contains f if {
 
 ruled_out contains {"message": "no Node says that flannel runs on it", "evidence": []} if {
 	count(_published) == 0
-	not flannel.left_behind(input.cluster)
+	count(_left_behind) == 0
 }
 
-ruled_out contains {"message": "another network plugin took the place of flannel, if it was ever there", "evidence": []} if {
-	flannel.left_behind(input.cluster)
+ruled_out contains {
+	"message": "flannel's annotations are of the time before another network plugin took its place",
+	"evidence": [_published_fact(api_node) | some api_node in text.few(_left_behind)],
+} if {
+	count(_left_behind) > 0
 }
 
 ruled_out contains {
@@ -113,6 +116,12 @@ _flannel_nodes := [api_node |
 	not flannel.left_behind(input.cluster)
 	not kubernetes.leaving(api_node)
 	not kubernetes.silent(api_node)
+]
+
+_left_behind := [api_node |
+	flannel.left_behind(input.cluster)
+	some api_node in input.cluster.nodes
+	flannel.published(api_node)
 ]
 
 _published contains flannel.published(api_node) if some api_node in _flannel_nodes
