@@ -11,6 +11,8 @@ type podRoutesAnswer struct {
 	// Own is the first of the node itself, Others the first that another node has to a podCIDR of this one.
 	Own    *podRoute `json:"own,omitempty"`
 	Others *podRoute `json:"others,omitempty"`
+	// Exact are the podCIDRs of other Nodes to which the node's tables have a route of just that prefix.
+	Exact []string `json:"exact"`
 }
 
 type podRoute struct {
@@ -24,7 +26,28 @@ func askPodRoutes(in *incident, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in.podRoutes()[node.name], nil
+	answer := in.podRoutes()[node.name]
+	answer.Exact = []string{}
+	if node.node == nil || node.node.Routes.Status != facts.Read {
+		return answer, nil
+	}
+	namespace := in.model().Namespace(node.name, "")
+	for _, other := range in.nodes {
+		if other == node || other.object == nil {
+			continue
+		}
+		for _, text := range podCIDRs(other.object) {
+			p, err := netip.ParsePrefix(text)
+			if err != nil || !p.Addr().Is4() {
+				continue
+			}
+			got := namespace.LookupDestination(p.Addr().Next())
+			if got.Route != nil && got.Type == "unicast" && got.Route.Type == "unicast" && got.Route.Dst == p {
+				answer.Exact = append(answer.Exact, text)
+			}
+		}
+	}
+	return answer, nil
 }
 
 // podRoutes looks once through the routes of all nodes: each rule's for each node would take the square of it.

@@ -78,9 +78,9 @@ var functions = []function{
 	},
 	{
 		name:        "netcause.pod_routes",
-		description: "The routes by a gateway that show that the nodes themselves keep ways to each other's podCIDRs of IPv4: one of the node to another's, and one of another node to its own.",
+		description: "The routes by a gateway that show that the nodes themselves keep ways to each other's podCIDRs of IPv4: one of the node to another's, and one of another node to its own; and to which podCIDRs the node has a route of just that prefix.",
 		args:        []types.NamedType{{Name: "node", Type: types.S}},
-		result:      "object: own and others ({node, route}), each where there is one",
+		result:      "object: own and others ({node, route}), each where there is one; exact (podCIDRs)",
 		answer:      podRoutesAnswer{},
 		ask:         askPodRoutes,
 	},

@@ -126,14 +126,20 @@ _left_behind := [api_node |
 
 _published contains flannel.published(api_node) if some api_node in _flannel_nodes
 
+_publishing[flannel.published(api_node)] contains api_node.metadata.name if some api_node in _flannel_nodes
+
 # _shared are the addresses that several Nodes publish, with those.
 _shared[address] := names if {
-	some address in _published
-	names := {api_node.metadata.name | some api_node in _flannel_nodes; flannel.published(api_node) == address}
+	some address, names in _publishing
 	count(names) > 1
 }
 
 _of_names(names) := array.slice([api_node | some api_node in _flannel_nodes; api_node.metadata.name in names], 0, 5)
+
+_one_other(name) := flannel.published([api_node |
+	some api_node in array.slice(_flannel_nodes, 0, 2)
+	api_node.metadata.name != name
+][0])
 
 _others(name) := [api_node | some api_node in _flannel_nodes; api_node.metadata.name != name]
 
@@ -144,11 +150,11 @@ _beside := [way |
 	not _is_shared(node.object)
 	published := flannel.published(node.object)
 	dev := uplink.holder(node, published)
+	own := [a | some a in node.addresses; a.local == published][0]
+	not net.cidr_contains(_network(own), _one_other(node.name)) # the others are many, and one tells most
 	others := {flannel.published(peer) | some peer in _others(node.name)}
-	count(others) > 0
 	right := _card_of(node, others)
 	right.dev != dev
-	own := [a | some a in node.addresses; a.local == published][0]
 	every other in others {
 		not net.cidr_contains(_network(own), other)
 	}

@@ -113,12 +113,16 @@ _largest_ends := [end | some end in _largest]
 # sender and the Pod allow does not fit.
 _faults := [fault |
 	some end in _largest_ends
+	end.mtu > _narrowest # in most clusters none is: what is below is for each pair of nodes
 	some way in _ways_to(end)
+	end.mtu > way.mtu
 	size := min([end.mtu, _largest_sent(way)])
 	size > way.mtu
 	not _clamped(way, end)
 	fault := {"end": end, "way": way, "size": size, "excess": size - way.mtu}
 ]
+
+_narrowest := min([way.mtu | some way in _ways])
 
 # Of one node alone, its own tunnel stands for those of its peers: a cluster has one setting.
 _ways_to(end) := others if {
@@ -130,7 +134,7 @@ _ways_to(end) := others if {
 # that is known.
 _largest_sent(way) := max(array.flatten([
 	[size | size := _largest_arriving(way)],
-	[end.mtu | some end in _largest_ends; end.node == way.node],
+	[mtu | mtu := _largest[way.node].mtu],
 	[client.mtu | some client in _clients],
 ]))
 

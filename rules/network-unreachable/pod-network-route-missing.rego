@@ -52,7 +52,7 @@ finding contains f if {
 
 ruled_out contains {
 	"message": "it has a route to the IPv4 Pods of every other node that is alive",
-	"evidence": [_route_fact(way) | some way in text.few(_ways)],
+	"evidence": [_route_fact(way) | some way in text.few(array.concat(_ways, _few_exact))],
 } if {
 	_kept_by_node
 	count(_astray) == 0
@@ -83,12 +83,14 @@ unexamined contains {"group": "cluster.nodes", "reason": reason} if {
 
 _kept_by_node := pod_network.kept_by_node(input.node, input.cluster) if input.node.object
 
-# _ways are the node's routes to the Pods of each other Node that is alive.
+# _ways are the node's routes to the Pods of each other Node that is alive, but for those that have a route of their own.
+# On most nodes that is each: what is below is for each pair of nodes.
 _ways := [way |
 	some peer in input.cluster.nodes
+	some cidr in pod_network.ipv4_ranges(peer)
+	not cidr in _exact
 	peer.metadata.name != input.node.name
 	_alive(peer)
-	some cidr in pod_network.ipv4_ranges(peer)
 	address := _first_address(cidr)
 	way := {
 		"peer": peer,
@@ -98,11 +100,19 @@ _ways := [way |
 	}
 ]
 
+_exact := {cidr | some cidr in netcause.pod_routes(input.node.name).exact}
+
+_few_exact := [way |
+	some cidr in text.few(sort(_exact))
+	address := _first_address(cidr)
+	way := {"address": address, "answer": netcause.route(input.node.name, address)}
+]
+
 _without_range contains peer.metadata.name if {
 	some peer in input.cluster.nodes
+	count([cidr | some cidr in kubernetes.pod_cidrs(peer); cidr != ""]) == 0
 	peer.metadata.name != input.node.name
 	_alive(peer)
-	count([cidr | some cidr in kubernetes.pod_cidrs(peer); cidr != ""]) == 0
 }
 
 _alive(api_node) if {

@@ -2,6 +2,8 @@ package netcause.rules.network_unreachable.pod_network_route_missing_test
 
 import data.netcause.rules.network_unreachable.pod_network_route_missing as rule
 
+none_exact := {"exact": []}
+
 flannel_node(name, cidr) := {
 	"metadata": {"name": name, "annotations": {"flannel.alpha.coreos.com/backend-type": "vxlan"}},
 	"spec": {"podCIDR": cidr, "podCIDRs": [cidr]},
@@ -48,7 +50,7 @@ ruled_out_only if {
 }
 
 test_found_no_route if {
-	found := rule.finding with input as of_n1([n1, n2]) with netcause.route as none
+	found := rule.finding with input as of_n1([n1, n2]) with netcause.route as none with netcause.pod_routes as none_exact
 	count(found) == 1
 	some f in found
 	f.message == "n1 has no route to the IPv4 Pods of n2 (10.244.2.0/24)."
@@ -62,14 +64,14 @@ test_found_no_route if {
 }
 
 test_found_default_route_alone if {
-	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as default_route
+	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as default_route with netcause.pod_routes as none_exact
 	"default via 192.0.2.1 dev eth0" in {e.value | some e in f.evidence}
 }
 
 test_found_unreachable if {
 	every type in ["unreachable", "blackhole", "prohibit"] {
 		answer := {"status": "route", "route": {"type": type, "dst": "10.244.2.0/24", "source": "ip route"}}
-		some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer
+		some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
 		sprintf("%s 10.244.2.0/24", [type]) in {e.value | some e in f.evidence}
 		f.message == sprintf("n1 throws packets to the IPv4 Pods of n2 (10.244.2.0/24) away: %s route.", [type])
 		f.fix.steps[0] == {"node": "n1", "run": sprintf("ip route del %s 10.244.2.0/24", [type])}
@@ -79,17 +81,17 @@ test_found_unreachable if {
 
 test_found_blackhole_of_another_table if {
 	answer := {"status": "route", "route": {"type": "blackhole", "dst": "10.244.2.0/24", "table": 100, "metric": 20, "source": "ip route"}}
-	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer
+	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
 	f.fix.steps[0].run == "ip route del blackhole 10.244.2.0/24 table 100 metric 20"
 }
 
 test_found_wider_blackhole_stays if {
 	wide := {"status": "route", "route": {"type": "blackhole", "dst": "10.244.0.0/16", "table": 254, "metric": 0, "source": "ip route"}}
-	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as wide
+	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as wide with netcause.pod_routes as none_exact
 	contains(f.message, "away: blackhole route")
 	count(f.fix.steps) == 1
 	nowhere := {"status": "route", "route": {"type": "unreachable", "dst": "0.0.0.0/0", "source": "ip route"}}
-	some g in rule.finding with input as of_n1([n1, n2]) with netcause.route as nowhere
+	some g in rule.finding with input as of_n1([n1, n2]) with netcause.route as nowhere with netcause.pod_routes as none_exact
 	g.message == "n1 has no route to the IPv4 Pods of n2 (10.244.2.0/24)."
 }
 
@@ -100,7 +102,7 @@ blackhole_to_n2("n1", address) := object.get(
 )
 
 test_found_blackhole_beside_a_missing_route if {
-	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as blackhole_to_n2
+	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as blackhole_to_n2 with netcause.pod_routes as none_exact
 	f.message == concat("; it ", [
 		"n1 throws packets to the IPv4 Pods of n2 (10.244.2.0/24) away: blackhole route",
 		"has no route to the IPv4 Pods of n3 (10.244.3.0/24).",
@@ -109,19 +111,19 @@ test_found_blackhole_beside_a_missing_route if {
 
 test_found_wider_route_of_somebody_else if {
 	answer := {"status": "route", "route": {"type": "unicast", "dst": "10.0.0.0/8", "via": "192.0.2.254", "dev": "eth1", "source": "ip route"}}
-	count(rule.finding) == 1 with input as of_n1([n1, n2]) with netcause.route as answer
+	count(rule.finding) == 1 with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
 }
 
 only_to_n2("n1", address) := object.get({"10.244.2.1": tunnelled}, address, none)
 
 test_found_one_of_several if {
-	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as only_to_n2
+	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as only_to_n2 with netcause.pod_routes as none_exact
 	f.affects == {"n1", "n3"}
 }
 
 test_found_one_finding_for_all_peers if {
 	peers := [flannel_node(sprintf("p%02d", [i]), sprintf("10.244.%d.0/24", [i])) | some i in numbers.range(10, 60)]
-	found := rule.finding with input as of_n1(array.concat([n1], peers)) with netcause.route as none
+	found := rule.finding with input as of_n1(array.concat([n1], peers)) with netcause.route as none with netcause.pod_routes as none_exact
 	count(found) == 1
 	some f in found
 	contains(f.message, "and 47 more")
@@ -129,12 +131,12 @@ test_found_one_finding_for_all_peers if {
 
 test_found_without_conditions_and_with_podcidr_alone if {
 	bare := {"metadata": {"name": "n2"}, "spec": {"podCIDR": "10.244.2.0/24"}, "source": "nodes.json"}
-	count(rule.finding) == 1 with input as of_n1([n1, bare]) with netcause.route as none
+	count(rule.finding) == 1 with input as of_n1([n1, bare]) with netcause.route as none with netcause.pod_routes as none_exact
 }
 
 test_found_both_families if {
 	dual := object.union(n2, {"spec": {"podCIDRs": ["fd00:10:244:2::/64", "10.244.2.0/24"]}})
-	count(rule.finding) == 1 with input as of_n1([n1, dual]) with netcause.route as none
+	count(rule.finding) == 1 with input as of_n1([n1, dual]) with netcause.route as none with netcause.pod_routes as none_exact
 }
 
 test_found_unannotated_nodes_that_keep_other_routes if {
@@ -142,7 +144,7 @@ test_found_unannotated_nodes_that_keep_other_routes if {
 	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24"), plain_node("n3", "10.244.3.0/24")]
 	some f in rule.finding with input as of_n1(nodes)
 		with netcause.route as only_to_n2
-		with netcause.pod_routes as {"own": {"node": "n1", "route": kept}}
+		with netcause.pod_routes as {"exact": [], "own": {"node": "n1", "route": kept}}
 	f.affects == {"n1", "n3"}
 	f.evidence[count(f.evidence) - 1].value == "10.244.2.0/24 via 192.0.2.2 dev eth0"
 }
@@ -152,35 +154,35 @@ test_found_unannotated_node_that_a_peer_has_a_route_to if {
 	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24")]
 	count(rule.finding) == 1 with input as of_n1(nodes)
 		with netcause.route as none
-		with netcause.pod_routes as {"others": {"node": "n2", "route": kept}}
+		with netcause.pod_routes as {"exact": [], "others": {"node": "n2", "route": kept}}
 }
 
 test_found_restarts_flannel if {
 	flannel := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/public-ip": "192.0.2.1"}}})
-	some f in rule.finding with input as of_n1([flannel, n2]) with netcause.route as none
+	some f in rule.finding with input as of_n1([flannel, n2]) with netcause.route as none with netcause.pod_routes as none_exact
 	f.fix.steps[0].run == "kubectl delete pod -A -l app=flannel --field-selector spec.nodeName=n1"
 }
 
 test_found_no_guess_where_pods_were_read if {
 	flannel := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/public-ip": "192.0.2.1"}}})
-	some f in rule.finding with input as object.union(of_n1([flannel, n2]), {"cluster": {"pods": []}}) with netcause.route as none
+	some f in rule.finding with input as object.union(of_n1([flannel, n2]), {"cluster": {"pods": []}}) with netcause.route as none with netcause.pod_routes as none_exact
 	f.fix.steps[0].edit == "restart the network agent (flanneld, calico-node …)"
 }
 
 test_ruled_out_routes_are_there if {
-	ruled_out_only with input as of_n1([n1, n2]) with netcause.route as tunnelled
-	some r in rule.ruled_out with input as of_n1([n1, n2]) with netcause.route as tunnelled
+	ruled_out_only with input as of_n1([n1, n2]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
+	some r in rule.ruled_out with input as of_n1([n1, n2]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
 	r.evidence[0].value == "10.244.2.0/24 via 10.244.2.0 dev flannel.1"
 }
 
 test_ruled_out_one_route_for_all_of_flannels_udp if {
 	udp := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/backend-type": "udp"}}})
 	answer := {"status": "route", "route": {"type": "unicast", "dst": "10.244.0.0/16", "dev": "flannel0", "source": "ip route"}}
-	ruled_out_only with input as of_n1([udp, n2]) with netcause.route as answer
+	ruled_out_only with input as of_n1([udp, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
 }
 
 test_ruled_out_own_range_alone if {
-	ruled_out_only with input as of_n1([n1]) with netcause.route as none
+	ruled_out_only with input as of_n1([n1]) with netcause.route as none with netcause.pod_routes as none_exact
 }
 
 test_ruled_out_peer_leaves_or_is_not_ready if {
@@ -191,16 +193,16 @@ test_ruled_out_peer_leaves_or_is_not_ready if {
 		{"metadata": {"labels": {"type": "virtual-kubelet"}}},
 		{"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "value": "1700000000", "effect": "NoSchedule"}]}},
 	] {
-		ruled_out_only with input as of_n1([n1, object.union(n2, change)]) with netcause.route as none
+		ruled_out_only with input as of_n1([n1, object.union(n2, change)]) with netcause.route as none with netcause.pod_routes as none_exact
 	}
 }
 
 test_unexamined_peer_without_range if {
 	every peer in [object.remove(n2, ["spec"]), object.union(object.remove(n2, ["spec"]), {"spec": {"podCIDR": ""}})] {
-		some u in rule.unexamined with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled
+		some u in rule.unexamined with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
 		u.group == "cluster.nodes"
 		u.reason == "no podCIDR is known of n2: which route leads to its Pods is not known"
-		count(rule.finding) + count(rule.ruled_out) == 0 with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled
+		count(rule.finding) + count(rule.ruled_out) == 0 with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
 	}
 }
 
@@ -208,38 +210,48 @@ test_ruled_out_peer_without_range_where_others_keep_routes if {
 	bare := {"metadata": {"name": "n2"}, "source": "nodes.json"}
 	ruled_out_only with input as of_n1([plain_node("n1", "10.244.1.0/24"), bare])
 		with netcause.route as default_route
-		with netcause.pod_routes as {}
+		with netcause.pod_routes as none_exact
 }
 
 test_ruled_out_peer_of_ipv6_alone if {
 	ipv6 := object.union(n2, {"spec": {"podCIDR": "fd00:10:244:2::/64", "podCIDRs": ["fd00:10:244:2::/64"]}})
-	ruled_out_only with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled
-	some r in rule.ruled_out with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled
+	ruled_out_only with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
+	some r in rule.ruled_out with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
 	r.message == "it has a route to the IPv4 Pods of every other node that is alive"
 }
 
 test_ruled_out_routes_of_others if {
 	nodes := [plain_node("n1", "10.244.1.0/24"), plain_node("n2", "10.244.2.0/24")]
-	ruled_out_only with input as of_n1(nodes) with netcause.route as default_route with netcause.pod_routes as {}
+	ruled_out_only with input as of_n1(nodes) with netcause.route as default_route with netcause.pod_routes as none_exact
 	cloud := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/backend-type": "alloc"}}})
-	ruled_out_only with input as of_n1([cloud, n2]) with netcause.route as default_route
+	ruled_out_only with input as of_n1([cloud, n2]) with netcause.route as default_route with netcause.pod_routes as none_exact
+}
+
+test_ruled_out_each_peer_has_a_route_of_its_own if {
+	routes := {"exact": ["10.244.2.0/24", "10.244.3.0/24"]}
+	ruled_out_only with input as of_n1([n1, n2, n3]) with netcause.route as tunnelled with netcause.pod_routes as routes
+	some r in rule.ruled_out with input as of_n1([n1, n2, n3]) with netcause.route as tunnelled with netcause.pod_routes as routes
+	r.evidence[0].value == "10.244.2.0/24 via 10.244.2.0 dev flannel.1"
+	count(rule.finding) == 1 with input as of_n1([n1, n2, n3])
+		with netcause.route as none
+		with netcause.pod_routes as {"exact": ["10.244.2.0/24"]}
 }
 
 test_ruled_out_annotations_that_flannel_left_behind if {
 	calico := {"metadata": {"name": "calico-node", "namespace": "calico-system"}, "source": "daemonsets.json"}
 	after := object.union(of_n1([n1, n2]), {"cluster": {"daemonsets": [calico]}})
-	ruled_out_only with input as after with netcause.route as default_route with netcause.pod_routes as {}
+	ruled_out_only with input as after with netcause.route as default_route with netcause.pod_routes as none_exact
 	beside := object.union(of_n1([n1, n2]), {"cluster": {"daemonsets": [calico, {"metadata": {"name": "kube-flannel-ds"}}]}})
-	count(rule.finding) == 1 with input as beside with netcause.route as default_route
+	count(rule.finding) == 1 with input as beside with netcause.route as default_route with netcause.pod_routes as none_exact
 }
 
 test_ruled_out_machine_that_is_no_node if {
 	client := {"node": {"name": "client", "routes": [], "status": {}}, "peers": [], "cluster": {"nodes": [n1, n2]}}
-	ruled_out_only with input as client with netcause.route as default_route
+	ruled_out_only with input as client with netcause.route as default_route with netcause.pod_routes as none_exact
 }
 
 test_unexamined_policy_rule if {
 	answer := {"status": "unknown", "detail": "policy rule 100 looks at more than the destination"}
-	rule.unexamined == {{"group": "rules", "reason": answer.detail}} with input as of_n1([n1, n2]) with netcause.route as answer
-	count(rule.ruled_out) == 0 with input as of_n1([n1, n2]) with netcause.route as answer
+	rule.unexamined == {{"group": "rules", "reason": answer.detail}} with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
+	count(rule.ruled_out) == 0 with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
 }
