@@ -1,7 +1,6 @@
 package cases_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -320,36 +319,114 @@ func (w *world) write(t *testing.T) string {
 
 // TestHealthyWorlds analyses clusters that are well in unusual ways: nothing may be found.
 func TestHealthyWorlds(t *testing.T) {
-	library, err := engine.Load(rules.FS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := library.Compile(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	compiled := library(t)
 	for name, build := range healthyWorlds {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			build(w)
-			snapshot, err := bundle.Read(t.Context(), []string{w.write(t)}, bundle.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := compiled.Diagnose(t.Context(), snapshot)
-			if err != nil {
-				t.Fatal(err)
-			}
-			isHealthy(t, d, 0)
-			if folder := os.Getenv("WORLDS"); folder != "" {
-				var text bytes.Buffer
-				if err := report.Text(&text, d, report.TextOptions{Rules: library.Rules(), RuledOut: true}); err != nil {
-					t.Fatal(err)
+		t.Run(name, func(t *testing.T) { isHealthy(t, analyze(t, compiled, build), 0) })
+	}
+}
+
+// TestBrokenWorlds breaks some of them: what is unusual about them may not hide it.
+func TestBrokenWorlds(t *testing.T) {
+	compiled := library(t)
+	for name, c := range map[string]struct {
+		world   string
+		spoil   func(w *world)
+		want    string // a root cause
+		subject string
+	}{
+		"a named target port that no container declares, on EKS": {
+			"eks with the VPC CNI, its policy agent off, Fargate and a node that leaves", func(w *world) {
+				w.find("Service", "shop", "web")["spec"].(object)["ports"].([]object)[0]["targetPort"] = "web"
+			}, "service-target-port-mismatch", "Service shop/web",
+		},
+		"the DNS Pods crash, on OpenShift": {
+			"openshift with OVN-Kubernetes", func(w *world) {
+				for _, pod := range w.objects["Pod"] {
+					if pod["metadata"].(object)["namespace"] == "openshift-dns" {
+						podNotReady(ago(time.Hour)).apply(pod)
+						waiting("CrashLoopBackOff").apply(pod)
+					}
 				}
-				os.WriteFile(filepath.Join(folder, strings.ReplaceAll(name, " ", "_")+".txt"), text.Bytes(), 0o644)
+			}, "dns-service-without-endpoints", "Service openshift-dns/dns-default",
+		},
+		"a selector that is misspelt, on k3s": {
+			"k3s with klipper, traefik and the external address in flannel", func(w *world) {
+				w.find("Service", "shop", "web")["spec"].(object)["selector"] = object{"app": "wbe"}
+			}, "service-selector-matches-nothing", "Service shop/web",
+		},
+		"kube-proxy's image of a node that joined long ago": {
+			"autoscaling: nodes that join, leave, restart and are gone", func(w *world) {
+				w.find("Node", "", "joining")["metadata"].(object)["creationTimestamp"] = yesterday
+				pod := w.find("Pod", "kube-system", "kube-proxy-joining")
+				pod["metadata"].(object)["creationTimestamp"] = yesterday
+				waiting("ImagePullBackOff").apply(pod)
+			}, "kube-proxy-not-running-on-node", "Node joining",
+		},
+		"a policy keeps a Pod from DNS, with Cilium": {
+			"policies of Cilium and Calico allow what NetworkPolicies do not", func(w *world) {
+				w.objects["CiliumClusterwideNetworkPolicy"] = nil
+			}, "network-policy-blocks-dns", "NetworkPolicy shop/deny-all",
+		},
+		"the last Pod of a Service hangs, and the next is not made": {
+			"rollouts and scaling down, at this moment", func(w *world) {
+				w.find("Deployment", "shop", "down")["spec"].(object)["replicas"] = 1
+				w.find("Pod", "shop", "down-1")["metadata"].(object)["deletionTimestamp"] = ago(time.Hour)
+			}, "service-endpoints-not-ready", "Service shop/down",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := healthyWorlds[c.world]
+			d := analyze(t, compiled, func(w *world) {
+				build(w)
+				c.spoil(w)
+			})
+			hasNoFailedRules(t, d)
+			if !slices.ContainsFunc(d.RootCauses, func(r engine.Finding) bool { return r.ID == c.want && r.Subject.String() == c.subject }) {
+				t.Errorf("%s of %s is no root cause: %s", c.want, c.subject, shown(t, d))
 			}
 		})
 	}
+}
+
+func library(t *testing.T) *engine.Engine {
+	t.Helper()
+	compiled, err := engine.New(t.Context(), rules.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+func analyze(t *testing.T, compiled *engine.Engine, build func(w *world)) *engine.Diagnosis {
+	t.Helper()
+	w := newWorld()
+	build(w)
+	snapshot, err := bundle.Read(t.Context(), []string{w.write(t)}, bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := compiled.Diagnose(t.Context(), snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Verbose() {
+		var text strings.Builder
+		if err := report.Text(&text, d, report.TextOptions{RuledOut: true}); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(text.String())
+	}
+	return d
+}
+
+// find is an object of the world.
+func (w *world) find(kind, namespace, name string) object {
+	for _, o := range w.objects[kind] {
+		if m := o["metadata"].(object); m["name"] == name && (namespace == "" || m["namespace"] == namespace) {
+			return o
+		}
+	}
+	return nil
 }
 
 // shop is a Deployment and its Service on nodes, as anybody has it.
