@@ -113,3 +113,18 @@ test_unexamined_foreign_address_and_cards_not_read if {
 	some u in rule.unexamined with input as of([], api_nodes)
 	u.node == "n1"
 }
+
+test_ruled_out_node_object_of_a_machine_with_a_new_name if {
+	gone := object.union(api_node("old", "10.1.0.3", "10.1.0.3"), {"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
+	nodes := [api_node("n1", "10.1.0.1", "10.1.0.1"), api_node("n3", "10.1.0.3", "10.1.0.3"), gone]
+	count(rule.finding) == 0 with input as of([], nodes)
+	count(rule.ruled_out) == 1 with input as of([], nodes)
+}
+
+test_ruled_out_annotations_that_flannel_left_behind if {
+	cilium := {"metadata": {"name": "cilium", "namespace": "kube-system"}}
+	after := {"nodes": [], "cluster": {"nodes": nat, "daemonsets": [cilium]}}
+	count(rule.finding) == 0 with input as after
+	some r in rule.ruled_out with input as after
+	r.message == "flannel's annotations are of the time before another network plugin took its place"
+}

@@ -232,3 +232,17 @@ test_ruled_out_no_daemonset if {
 	ruled_out_only with input as incident_of(other, [], [api_node("n1")])
 	ruled_out_only with input as {"nodes": [], "cluster": {"daemonsets": [], "pods": [], "nodes": []}}
 }
+
+test_ruled_out_next_pod_was_made_just_now if {
+	next := object.union(unbound("kube-proxy-n2", "n2", {"phase": "Pending"}), {"metadata": {"creationTimestamp": "2026-03-04T12:00:00Z"}})
+	updating := {"nodes": [], "cluster": {"daemonsets": [daemonset], "pods": [next], "nodes": [api_node("n2")]}}
+	count(rule.finding) == 0 with input as updating with netcause.seconds_since as 1
+	count(rule.ruled_out) == 1 with input as updating with netcause.seconds_since as 1
+	count(rule.finding) == 1 with input as updating with netcause.seconds_since as 600
+}
+
+test_ruled_out_node_is_taken_away if {
+	going := object.union(api_node("n2"), {"spec": {"taints": [{"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]}})
+	gone := {"nodes": [], "cluster": {"daemonsets": [daemonset], "pods": [pod("p", "n2", {"phase": "Failed", "reason": "Evicted"})], "nodes": [going]}}
+	count(rule.finding) == 0 with input as gone
+}

@@ -165,7 +165,7 @@ _working contains kube_proxy.pod_fact(pod) if {
 
 _working contains kube_proxy.process(input.node)
 
-_working contains kube_proxy.embedded(input.node)
+_working contains kube_proxy.embedded(input.node, input.cluster)
 
 _working contains kube_proxy.replacement(input.cluster, input.node)
 

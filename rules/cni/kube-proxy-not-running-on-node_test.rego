@@ -462,3 +462,10 @@ test_unexamined_agent_of_a_daemonset if {
 	u.group == "cluster.configmaps"
 	count(rule.finding) == 0 with input as facts with netcause.kube_proxy_rules as no_rules
 }
+
+test_unexamined_k3s_may_have_been_told_to_leave_services_to_cilium if {
+	k3s := object.union(api_node, {"status": {"nodeInfo": {"kubeletVersion": "v1.33.1+k3s1"}}})
+	cilium := {"metadata": {"name": "cilium", "namespace": "kube-system"}, "source": "daemonsets.json"}
+	count(rule.ruled_out) == 0 with input as known(k3s, [cilium], []) with netcause.kube_proxy_rules as unread
+	ruled_out_only with input as known(k3s, [], []) with netcause.kube_proxy_rules as unread
+}

@@ -86,6 +86,7 @@ _is_fault(missing) if {
 
 _is_fault(missing) if {
 	count(_users) > 0
+	not missing.node in _virtual
 	missing.seconds > 60
 	not missing.networked
 }

@@ -112,3 +112,15 @@ test_unexamined_just_joined if {
 test_unexamined_not_known_what_the_plugin_needs if {
 	unexamined_only with input as incident with netcause.pod_cidrs as answer([missing({})], null)
 }
+
+test_ruled_out_virtual_node_beside_flannel if {
+	virtual := {"metadata": {"name": "n3", "labels": {"type": "virtual-kubelet"}}, "source": "nodes.json"}
+	beside := {"nodes": [], "cluster": object.union(incident.cluster, {"nodes": [annotated, virtual]})}
+	ruled_out_only with input as beside with netcause.pod_cidrs as answer([missing({"ready": true})], null)
+}
+
+test_ruled_out_flannel_was_there_before_calico if {
+	calico := {"metadata": {"name": "calico-node", "namespace": "calico-system"}}
+	after := {"nodes": [], "cluster": object.union(with_flannel.cluster, {"daemonsets": [calico]})}
+	ruled_out_only with input as after with netcause.pod_cidrs as answer([missing({"ready": true})], null)
+}

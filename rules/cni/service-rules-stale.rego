@@ -201,7 +201,7 @@ _restart := [{
 	"run": "systemctl restart k3s-agent || systemctl restart k3s",
 	"why": "kube-proxy is part of it, and writes all rules when it starts",
 }] if {
-	kube_proxy.embedded(input.node)
+	kube_proxy.embedded(input.node, input.cluster)
 } else := [{
 	"node": input.node.name,
 	"run": "systemctl restart kube-proxy",

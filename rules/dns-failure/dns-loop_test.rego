@@ -173,3 +173,16 @@ test_found_by_its_log_beside_the_way_is_one_finding if {
 	both := object.union(told(ended(detected, "False"), to_file), {"nodes": [node(stub, "/etc/resolv.conf")]})
 	found_only with input as both
 }
+
+test_unexamined_no_dns_service_is_known if {
+	elsewhere := object.union(service, {"metadata": {"namespace": "edge-dns"}})
+	unknown := {"nodes": [], "cluster": {"pods": [pod], "services": [elsewhere], "configmaps": []}}
+	some u in rule.unexamined with input as unknown
+	u.group == "cluster.services"
+	count(rule.finding) + count(rule.ruled_out) == 0 with input as unknown
+}
+
+# A file of the Pod's own names servers that are not known.
+test_unexamined_forwards_to_servers_of_another_file if {
+	count(rule.ruled_out) == 0 with input as incident([], "forward . /etc/coredns/resolv.conf")
+}

@@ -151,3 +151,9 @@ test_unexamined_endpoints_not_known if {
 	unknown := object.union(dns("kube-dns", []), {"known": false})
 	unexamined_only("cluster.endpointslices") with input as incident with netcause.service_pods as answer([unknown], {})
 }
+
+test_unexamined_scaled_to_zero_beside_gkes_cloud_dns if {
+	workload := {"kind": "Deployment", "namespace": "kube-system", "name": "kube-dns", "replicas": 0, "source": "deployments.json"}
+	gke := {"nodes": [], "cluster": {"services": [], "pods": [], "nodes": [{"spec": {"providerID": "gce://p/z/n1"}}]}}
+	unexamined_only("namespaces") with input as gke with netcause.service_pods as emptied({"workloads": [workload]})
+}

@@ -82,14 +82,22 @@ _process_fact(process) := {
 	"source": process.source,
 }
 
-# embedded is the fact that kube-proxy is part of the node's kubelet: it writes its rules, and has no Pod.
-embedded(node) := {
+# embedded is the fact that kube-proxy is part of the node's kubelet: it writes its rules, and has no Pod. Beside Cilium it
+# is often told not to.
+embedded(node, cluster) := {
 	"fact": sprintf("kubelet of Node %s, kube-proxy is part of it", [node.name]),
 	"value": version,
 	"source": node.object.source,
 } if {
 	version := node.object.status.nodeInfo.kubeletVersion
 	contains(version, "+k3s")
+	not _cilium_may_serve(cluster)
+}
+
+_cilium_may_serve(cluster) if {
+	some daemonset in cluster.daemonsets
+	daemonset.metadata.name == "cilium"
+	not _leaves_services_to_kube_proxy("cilium-agent", cluster)
 }
 
 # replacement is the fact that something else serves Services on a node, without any of kube-proxy's rules.

@@ -67,7 +67,7 @@ finding contains f if {
 }
 
 ruled_out contains {
-	"message": sprintf("all %d Services with a selector select Pods%s", [_answer.total, _scaled_text]),
+	"message": sprintf("all %d Services with a selector select Pods%s", [_answer.total - count(_dns), _scaled_text]),
 	"evidence": [fact | some empty in text.few(_scaled); some fact in _scaled_facts(empty)],
 } if {
 	count(_missed) == 0
@@ -86,6 +86,8 @@ _answer := netcause.service_pods()
 
 # The cluster's DNS is dns-service-without-endpoints' to judge.
 _empty := [empty | some empty in _answer.empty; not empty.service.dns]
+
+_dns := [empty | some empty in _answer.empty; empty.service.dns]
 
 _scaled := [empty | some empty in _empty; count(empty.workloads) > 0]
 

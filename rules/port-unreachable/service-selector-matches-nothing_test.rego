@@ -130,3 +130,10 @@ test_unexamined_pods_of_a_namespace_were_not_read if {
 	count(rule.ruled_out) == 0 with input as incident
 		with netcause.service_pods as object.union(answer([], []), {"unknown": 2, "first_unknown": "shop/web"})
 }
+
+test_unexamined_other_programs_port_is_the_same if {
+	other := changed("web", {"how": "port", "labels": "app=mailer"})
+	some u in rule.unexamined with input as incident with netcause.service_pods as answer([other], [])
+	endswith(u.reason, "(or meant for Pod shop/web-1, which no Service selects: it has app=mailer)")
+	unexamined_only("cluster.pods") with input as incident with netcause.service_pods as answer([other], [])
+}
