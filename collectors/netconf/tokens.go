@@ -32,7 +32,7 @@ var tokens = []token{
 	},
 	{marks: []string{"AKIA", "ASIA"}, form: regexp.MustCompile(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`)},
 	{marks: []string{"AIza"}, form: regexp.MustCompile(`\bAIza[\w-]{35}`)},
-	{marks: []string{"gh"}, form: regexp.MustCompile(`\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_\w{22,})`)},
+	{marks: []string{"gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_"}, form: regexp.MustCompile(`\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_\w{22,})`)},
 	{marks: []string{"glpat-"}, form: regexp.MustCompile(`\bglpat-[\w-]{20,}`)},
 	{marks: []string{"xox"}, form: regexp.MustCompile(`\bxox[abeoprs]-[\w-]{10,}`)},
 	{marks: []string{"k_live_", "k_test_"}, form: regexp.MustCompile(`\b[prs]k_(?:live|test)_[0-9A-Za-z]{16,}`)},
@@ -43,14 +43,17 @@ var tokens = []token{
 	{marks: []string{"AGE-SECRET-KEY-"}, form: regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Z]{50,}`)},
 	{
 		// A pair of a query, of a connection string, of a command line in a sentence. The rest of the text stays.
-		marks: []string{"="},
+		marks: []string{
+			"assw", "ASSW", "assphrase", "ASSPHRASE", "wd=", "WD=", "sk=", "SK=", "ecret", "ECRET", "oken", "OKEN", "ig=", "IG=", "ignature", "IGNATURE",
+			"ey=", "EY=",
+		},
 		form: regexp.MustCompile(`(?i)((?:^|[?&;,\s"'\[({-])(?:[a-z]+[_-])*(?:passw(?:or)?d|passphrase|pwd|psk|secret|token|sig|signature|` +
 			`api[_-]?key|access[_-]?key|account[_-]?key|shared[_-]?access[_-]?key|client[_-]?secret)=)(?:"[^"\n]+"|'[^'\n]+'|[^\s&;,"'\])}]+)`),
 		keep: "${1}",
 	},
 	{
 		// JSON in a sentence has its quotes escaped.
-		marks: []string{":"},
+		marks: []string{"assw", "ASSW", "assphrase", "ASSPHRASE"},
 		form:  regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase)\\?["']?\s*:[ \t]*\\?["']?)[^\s"'\\,}\]*|>]+`), keep: "${1}",
 	},
 }

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"net/netip"
@@ -108,28 +109,29 @@ func (r *redaction) groups(folder string, groups []facts.NamedGroup) {
 		value := reflect.ValueOf(g.Group).Elem()
 		value.Set(r.value(value, ""))
 		r.count(path.Join(folder, g.Name+".json"))
-		style, isListing := plain, false
+		style, listing := plain, ""
 		if l, ok := g.Group.(*facts.Group[facts.Listing]); ok {
-			isListing = true
-			if style = rules; l.Value.Format == "nft-json" {
+			listing = cmp.Or(l.Value.Format, "unknown")
+			if style = rules; listing == "nft-json" {
 				style = jsonRules
 			}
 		}
 		meta.Raw = make([]facts.Raw, 0, len(raw))
 		for _, of := range raw {
 			of.Name = r.textOf(of.Name, plain, false)
-			of.Data = r.data(of, style, isListing)
+			of.Data = r.data(of, style, listing)
 			meta.Raw = append(meta.Raw, of)
 			r.count(path.Join(folder, "raw", of.Name))
 		}
 	}
 }
 
-// data replaces in a raw text. Listings of netfilter hold no settings, and words such as "key" that are none.
-func (r *redaction) data(of facts.Raw, is style, listing bool) []byte {
+// data replaces in a raw text; listing is the format of one of netfilter's. Those hold no settings, and words such as "key"
+// that are none.
+func (r *redaction) data(of facts.Raw, is style, listing string) []byte {
 	data := bytes.Clone(of.Data)
 	if !r.noting {
-		if listing {
+		if listing != "" {
 			data = netconf.MaskTokens(data)
 		} else {
 			data = netconf.MaskSecrets(data)
@@ -140,7 +142,7 @@ func (r *redaction) data(of facts.Raw, is style, listing bool) []byte {
 		r.counts.secrets += bytes.Count(data, []byte(mask))
 	}
 	out := r.sweep(string(data), is)
-	if listing {
+	if listing == "proc-ip_vs" {
 		out = r.ipvs(out)
 	}
 	return []byte(out)

@@ -305,6 +305,9 @@ var (
 // Calico's devices (11 digits of SHA-1 of "ns.pod"). Who guesses a name, or tries all addresses, would find it.
 func (n *names) hash(word string, bounds [][2]int, i int) (int, string) {
 	segment := word[bounds[i][0]:bounds[i][1]]
+	if n := len(segment); n != 8 && n != 15 && n != 16 {
+		return 0, ""
+	}
 	before := ""
 	if i > 0 {
 		before = word[bounds[i-1][0]:bounds[i-1][1]]

@@ -272,6 +272,13 @@ func (s *sweeper) ip4At(in string, i int) (int, string) {
 
 // withLength replaces an address, and takes the length of a prefix, or its mask, that follows.
 func (s *sweeper) withLength(in string, i, end int, a netip.Addr) (int, string) {
+	if s.noting && end < len(in) && in[end] == '-' {
+		to := end + 1
+		for to < len(in) && (isHex(in[to]) || in[to] == '.' || in[to] == ':') {
+			to++
+		}
+		s.noteRange(in[i:end], strings.TrimRight(in[end+1:to], ".:"))
+	}
 	if end < len(in) && in[end] == '/' {
 		digits := end + 1
 		for digits < len(in) && (in[digits] >= '0' && in[digits] <= '9' || in[digits] == '.') {
@@ -405,12 +412,12 @@ func (s *sweeper) prefix(p netip.Prefix) netip.Prefix {
 }
 
 var (
-	rangeText = regexp.MustCompile(`([0-9a-fA-F:.]{3,})(?:-|"\s*,\s*")([0-9a-fA-F:.]{3,})`)
-	// jsonPrefix is a prefix as nft -j writes it.
+	// jsonRange and jsonPrefix are a range and a prefix as nft -j writes them.
+	jsonRange  = regexp.MustCompile(`"range":\s*\[\s*"([0-9a-fA-F:.]+)",\s*"([0-9a-fA-F:.]+)"`)
 	jsonPrefix = regexp.MustCompile(`"addr":\s*"([0-9a-fA-F:.]+)",\s*"len":\s*(\d+)`)
 )
 
-// noteRanges notes what of a text only means something as two: a range, a prefix of nft's JSON.
+// noteRanges notes what of nft's JSON only means something as two.
 func (s *sweeper) noteRanges(text string) {
 	if strings.Contains(text, `"len"`) {
 		for _, m := range jsonPrefix.FindAllStringSubmatch(text, -1) {
@@ -420,15 +427,18 @@ func (s *sweeper) noteRanges(text string) {
 			}
 		}
 	}
-	if !strings.Contains(text, "-") && !strings.Contains(text, `"range"`) {
-		return
-	}
-	for _, m := range rangeText.FindAllStringSubmatch(text, -1) {
-		from, err := netip.ParseAddr(m[1])
-		to, err2 := netip.ParseAddr(m[2])
-		if err == nil && err2 == nil && (strings.Contains(m[0], "-") || strings.Contains(text, `"range"`)) {
-			s.addresses.noteRange(from, to)
+	if strings.Contains(text, `"range"`) {
+		for _, m := range jsonRange.FindAllStringSubmatch(text, -1) {
+			s.noteRange(m[1], m[2])
 		}
+	}
+}
+
+func (s *sweeper) noteRange(from, to string) {
+	a, err := netip.ParseAddr(from)
+	b, err2 := netip.ParseAddr(to)
+	if err == nil && err2 == nil {
+		s.addresses.noteRange(a, b)
 	}
 }
 
