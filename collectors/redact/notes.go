@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,9 @@ import (
 
 // noteSnapshot notes the names of a snapshot where it is known what they are of.
 func (n *names) noteSnapshot(s *facts.Snapshot) {
+	if s.Cluster != nil {
+		n.noteCluster(s.Cluster)
+	}
 	for _, node := range s.Nodes {
 		n.note(node.Name, aNode)
 		host := node.Host.Known()
@@ -36,9 +40,6 @@ func (n *names) noteSnapshot(s *facts.Snapshot) {
 		if input.Kind == "node" {
 			n.note(input.Name, aNode)
 		}
-	}
-	if s.Cluster != nil {
-		n.noteCluster(s.Cluster)
 	}
 }
 
@@ -275,8 +276,8 @@ func (n *names) noteRequirements(list []facts.SelectorRequirement) {
 }
 
 func (n *names) noteValues(labels map[string]string) {
-	for key, value := range labels {
-		n.noteValue(key, value)
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		n.noteValue(key, labels[key])
 	}
 }
 
