@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/netcause/netcause/collectors/bundle"
 	"github.com/netcause/netcause/engine/facts"
@@ -64,12 +63,13 @@ Exit status: 0 nothing found, 1 a root cause at or above --fail-level, or the pa
 	f := cmd.Flags()
 	f.DurationVar(&timeout, "timeout", 10*time.Minute, "give up after this time")
 	f.BoolVar(&explain, "explain-sources", false, "list every file: which facts it gave, or why it was passed over; with -o json on standard error")
-	limitFlags(f, &limits)
+	limitFlags(cmd, &limits)
 	return cmd
 }
 
 // limitFlags are those that raise what bundles may take.
-func limitFlags(f *pflag.FlagSet, limits *bundle.Limits) {
+func limitFlags(cmd *cobra.Command, limits *bundle.Limits) {
+	f := cmd.Flags()
 	f.Int64Var(&limits.FileSize, "max-file-size", 0, "largest file in a bundle, in `BYTES`; default 512 MiB")
 	f.Int64Var(&limits.TotalSize, "max-total-size", 0, "size of all files that are kept, in `BYTES`; default 2 GiB")
 	f.IntVar(&limits.Files, "max-files", 0, "`NUMBER` of files of all bundles; default 200000")

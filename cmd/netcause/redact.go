@@ -91,7 +91,7 @@ Bundles of one incident belong into one call: names and addresses are replaced a
 	f.StringVar(&restore, "restore", "", "print a text with what stands in this mapping `FILE` put back; nothing is redacted")
 	f.BoolVar(&force, "force", false, "replace the file where it is there already")
 	f.DurationVar(&timeout, "timeout", 10*time.Minute, "give up after this time")
-	limitFlags(f, &limits)
+	limitFlags(cmd, &limits)
 	cmd.MarkFlagsMutuallyExclusive("restore", "mapping")
 	return cmd
 }

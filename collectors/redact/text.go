@@ -24,13 +24,6 @@ type sweeper struct {
 
 type counts struct{ secrets, names, addresses, macs int }
 
-func (c *counts) add(o counts) {
-	c.secrets += o.secrets
-	c.names += o.names
-	c.addresses += o.addresses
-	c.macs += o.macs
-}
-
 // style is what a text is.
 type style int
 
