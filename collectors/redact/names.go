@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// kind is what is named. Its text begins the names that stand for others.
+// kind is what is named. Its text begins the names that stand for others. No two are nearly alike: a label's value that is
+// nearly another is taken for a misspelling.
 type kind string
 
 const (
@@ -18,14 +19,14 @@ const (
 	aNamespace kind = "ns"
 	aService   kind = "svc"
 	aWorkload  kind = "app"
-	aPod       kind = "pod"
+	aPod       kind = "podname"
 	aValue     kind = "value"
-	aZone      kind = "zone"
-	aPort      kind = "port"
+	aZone      kind = "area"
+	aPort      kind = "portal"
 	aDomain    kind = "dom"
 	aUser      kind = "user"
-	aName      kind = "name"
-	aWord      kind = "word"
+	aName      kind = "thing"
+	aWord      kind = "redacted"
 )
 
 // names replaces names. What is replaced is not a whole name but the parts of it that somebody chose: "web" of the Pod
@@ -48,7 +49,9 @@ type names struct {
 	next  map[kind]int
 	stems map[kind]string
 	noted []notedName
-	sum   func(purpose string, of []byte) []byte
+	// selected are the values that Services select by each label, labelled those that Pods have.
+	selected, labelled map[string]map[string]bool
+	sum                func(purpose string, of []byte) []byte
 	// hashesAlone: names stay, but for those that hold a hash of an address.
 	hashesAlone bool
 }
@@ -62,6 +65,7 @@ func newNames(sum func(string, []byte) []byte) *names {
 	n := &names{
 		to: map[string]string{}, domains: map[string]string{}, users: map[string]string{}, hashes: map[string]string{},
 		suffixes: map[string]bool{}, next: map[kind]int{}, stems: map[kind]string{}, sum: sum,
+		selected: map[string]map[string]bool{}, labelled: map[string]map[string]bool{},
 	}
 	for _, component := range components {
 		n.set(component, component)
@@ -188,8 +192,9 @@ func (n *names) settle() {
 	}
 	order := []kind{aNode, aNamespace, aService, aWorkload, aPod, aZone, aPort, aName, aValue}
 	slices.SortStableFunc(n.noted, func(a, b notedName) int { return slices.Index(order, a.kind) - slices.Index(order, b.kind) })
+	misspelt := n.misspelt()
 	for _, noted := range n.noted {
-		if _, ok := n.to[noted.part]; ok {
+		if _, ok := n.to[noted.part]; ok || misspelt[noted.part] != "" {
 			continue
 		}
 		if machineID.MatchString(noted.part) {
@@ -197,6 +202,11 @@ func (n *names) settle() {
 			continue
 		}
 		n.set(noted.part, n.fresh(noted.kind))
+	}
+	for _, part := range slices.Sorted(maps.Keys(misspelt)) {
+		if _, ok := n.to[part]; !ok {
+			n.set(part, n.misspell(misspelt[part]))
+		}
 	}
 	n.noted = nil
 	if len(n.words) > 0 {
@@ -285,13 +295,23 @@ func (n *names) longest(word string, bounds [][2]int, named bool) (int, string) 
 		part := strings.ToLower(word[bounds[0][0]:bounds[k-1][1]])
 		to, ok := n.to[part]
 		if ok && (named || !isVocabulary[part]) {
-			if to == part {
-				to = word[bounds[0][0]:bounds[k-1][1]]
-			}
-			return k, to
+			return k, inCase(to, word[bounds[0][0]:bounds[k-1][1]])
 		}
 	}
 	return 0, ""
+}
+
+// inCase is what stands for a part, with capitals as that has them: labels that differ in case alone are different.
+func inCase(to, like string) string {
+	switch {
+	case strings.EqualFold(to, like):
+		return like
+	case like == strings.ToLower(like):
+		return to
+	case like == strings.ToUpper(like):
+		return strings.ToUpper(to)
+	}
+	return strings.ToUpper(to[:1]) + to[1:]
 }
 
 var (

@@ -65,6 +65,7 @@ func (n *names) noteCluster(c *facts.Cluster) {
 	for _, o := range c.Services.Value {
 		n.noteMeta(&o.Metadata, aService)
 		n.noteValues(o.Spec.Selector)
+		n.noteSelected(o.Spec.Selector)
 		n.noteDomain(o.Spec.ExternalName)
 		for _, port := range o.Spec.Ports {
 			n.note(port.Name, aPort)
@@ -87,6 +88,7 @@ func (n *names) noteCluster(c *facts.Cluster) {
 	}
 	for _, o := range c.Pods.Value {
 		n.noteMeta(&o.Metadata, aPod)
+		n.noteLabelled(o.Metadata.Labels)
 		n.notePodSpec(&o.Spec)
 	}
 	for _, o := range c.EndpointSlices.Value {
@@ -204,6 +206,7 @@ func (n *names) noteWorkload(m *facts.ObjectMeta, spec *facts.WorkloadSpec) {
 	n.noteValues(spec.Selector.MatchLabels)
 	n.noteRequirements(spec.Selector.MatchExpressions)
 	n.noteValues(spec.Template.Metadata.Labels)
+	n.noteLabelled(spec.Template.Metadata.Labels)
 	n.notePodSpec(&spec.Template.Spec)
 }
 
