@@ -168,6 +168,21 @@ func TestUnexaminedIsTheRulesOwnWord(t *testing.T) {
 	}
 }
 
+// What was read and is empty is an empty list to a rule, however it came: counting null would be an error.
+func TestNothingReadIsAnEmptyList(t *testing.T) {
+	e := compile(t, fstest.MapFS{
+		"none.rego": rule("none", nodeRule+"\n#   needs: [links, sysctls]", `
+finding contains 1 if false
+ruled_out contains {"message": "nothing is there", "evidence": []} if count(input.node.links) + count(input.node.sysctls) == 0`),
+	})
+	n := node("n1")
+	n.Links, n.Sysctls.Meta = facts.ReadGroup[[]facts.Link](nil, "ip link"), facts.Meta{Status: facts.Read}
+	d := diagnose(t, e, &facts.Snapshot{Nodes: []*facts.Node{n}})
+	if diff := cmp.Diff([]string{"ruled out none Node n1: nothing is there"}, outcomes(d)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
 // A rule that no node could be asked about is not examined: it does not vanish.
 func TestNoNodeIsNotExamined(t *testing.T) {
 	e := compile(t, fstest.MapFS{

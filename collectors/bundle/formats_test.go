@@ -203,8 +203,13 @@ func TestReadFormats(t *testing.T) {
 				"support-bundle-1/host-collectors/run-host/addresses-info.json":  info("ip -d address"),
 				"support-bundle-1/host-collectors/run-host/whatever.txt":         file("ip_-4_rule"),
 				"support-bundle-1/host-collectors/run-host/whatever-info.json":   info("sh -c 'ip rule'"),
+				"support-bundle-1/host-collectors/kubelet/config.yaml":           "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDNS: [10.96.0.10]\n",
+				"support-bundle-1/host-collectors/registry/config.yaml":          "version: 0.1\n",
+				"support-bundle-1/host-collectors/resolver/resolv.conf":          "nameserver 192.0.2.53\n",
+				"support-bundle-1/host-collectors/agent/subnet.env":              "FLANNEL_NETWORK=10.233.64.0/18\nFLANNEL_SUBNET=10.233.64.1/24\n",
+				"support-bundle-1/host-collectors/netplan/50-cloud-init.yaml":    "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
 			}), "n1", append([]string{
-				"addresses", "conntrack", "host", "links", "rules", "sysctls", "cluster.namespaces", "cluster.networkpolicies", "cluster.version",
+				"addresses", "config_files", "conntrack", "flannel_subnet_env", "host", "kubelet_config", "links", "resolv_conf", "rules", "sysctls", "cluster.namespaces", "cluster.networkpolicies", "cluster.version",
 			}, cluster...),
 		},
 	} {

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,9 +27,10 @@ func (troubleshoot) wants(name string) bool {
 		rest := name[i+1+len(clusterResources):]
 		return !strings.Contains(rest, "/logs/") && !strings.HasPrefix(rest, "custom-resources/") && !strings.HasPrefix(rest, "auth-cani-list/")
 	}
-	return strings.HasSuffix(name, "/cluster-info/cluster_version.json") || strings.HasSuffix(name, "/version.yaml") ||
-		strings.Contains(name, "/"+hostCollectors+"run-host/") || strings.Contains(name, "/"+hostCollectors+"system/") ||
-		strings.Contains(name, "/"+hostCollectors+"copy/")
+	if _, rest, ok := strings.Cut(name, "/"+hostCollectors); ok {
+		return strings.HasPrefix(rest, "run-host/") || strings.HasPrefix(rest, "system/") || copiedFrom(rest) != ""
+	}
+	return strings.HasSuffix(name, "/cluster-info/cluster_version.json") || strings.HasSuffix(name, "/version.yaml")
 }
 
 // roots are the folders of a version.yaml that says what it is, or that have both kinds of collectors' folders: an archive
@@ -142,7 +144,7 @@ type runInfo struct {
 }
 
 // troubleshootHost takes what a host collector wrote: host-collectors/run-host/NAME.txt with NAME-info.json, of several nodes
-// below host-collectors/…/NODE/.
+// below host-collectors/…/NODE/, and what was copied of a node's own files.
 func troubleshootHost(in *intake, t *tree, root, name string, data []byte, used *File, machines map[string]*machine) {
 	parts := strings.Split(strings.TrimPrefix(name, hostCollectors), "/")
 	machineOf := func(host string) *machine {
@@ -217,8 +219,59 @@ func troubleshootHost(in *intake, t *tree, root, name string, data []byte, used 
 			text: fmt.Appendf(nil, "Linux %s %s", is.Name, is.KernelVersion),
 		})
 	default:
-		used.PassedOver = "nothing of it is a fact that rules read"
+		place := copiedFrom(strings.Join(parts, "/"))
+		if place == "" || place == kubeletConfig && !bytes.Contains(data, []byte("KubeletConfiguration")) {
+			used.PassedOver = "nothing of it is a fact that rules read"
+			return
+		}
+		machineOf("").files[place] = &nodeFile{data: data, used: used}
 	}
+}
+
+const kubeletConfig = "var/lib/kubelet/config.yaml"
+
+// copiedFrom is the node's file that a copy collector's is, empty where it is none that tells facts. The collector keeps
+// of its place the last component of what it copied, below its own name (pkg/collect/host_copy.go): COLLECTOR/resolv.conf,
+// COLLECTOR/net.d/10-flannel.conflist.
+func copiedFrom(name string) string {
+	collector, copied, ok := strings.Cut(name, "/")
+	if !ok || collector == "run-host" || collector == "system" {
+		return ""
+	}
+	switch base := path.Base(copied); {
+	case base == "subnet.env":
+		return "run/flannel/subnet.env"
+	case base == "config.yaml":
+		return kubeletConfig
+	case strings.HasSuffix(base, ".conflist"):
+		return "etc/cni/net.d/" + base
+	case strings.HasPrefix(base, "ifcfg-"):
+		return "etc/sysconfig/network-scripts/" + base
+	}
+	for _, place := range nodeFilePlaces {
+		folder, isFolder := strings.CutSuffix(place, "/")
+		if !isFolder {
+			if path.Base(place) == copied {
+				return place
+			}
+			continue
+		}
+		// What was copied by a pattern has no folder: people name the collector after it.
+		for _, in := range []string{copied, name} {
+			first, rest, below := strings.Cut(in, "/")
+			if below && first == path.Base(folder) && first != "network" {
+				return place + rest
+			}
+		}
+	}
+	switch path.Ext(copied) {
+	case ".network", ".netdev", ".link":
+		return "etc/systemd/network/" + path.Base(copied)
+	}
+	if path.Base(copied) == "interfaces" {
+		return "etc/network/interfaces"
+	}
+	return ""
 }
 
 // commandWordsOf are the words of a run collector's command: it may be one that a shell gets.
