@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/netcause/netcause/engine/facts"
@@ -33,6 +35,10 @@ func ReadFiles(ctx context.Context, paths []string, limits Limits) (*facts.Snaps
 	}
 	in := newIntake(&meter{Limits: limits.withDefaults()})
 	for _, path := range paths {
+		if isChecksum(path, paths) {
+			in.note(path, filepath.Base(path)).PassedOver = "a checksum of the file beside it"
+			continue
+		}
 		if err := in.path(ctx, path); err != nil {
 			return nil, nil, err
 		}
@@ -42,6 +48,13 @@ func ReadFiles(ctx context.Context, paths []string, limits Limits) (*facts.Snaps
 		return nil, nil, err
 	}
 	return snapshot, in.fileList(), nil
+}
+
+// isChecksum says whether a path is the checksum of another that is read: sos writes one beside its report, and a pattern
+// of the shell that names the report names it, too.
+func isChecksum(path string, paths []string) bool {
+	ext := filepath.Ext(path)
+	return slices.Contains([]string{".md5", ".sha1", ".sha256", ".sha512"}, ext) && slices.Contains(paths, strings.TrimSuffix(path, ext))
 }
 
 // format is one kind of bundle. It sees the files of one archive or folder as a [tree].

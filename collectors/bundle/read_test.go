@@ -560,6 +560,21 @@ func TestReadNotBundle(t *testing.T) {
 	}
 }
 
+func TestReadChecksum(t *testing.T) {
+	bundle := onDisk(t, "x.tar", minimal().tar(t))
+	sum := bundle + ".sha256"
+	if err := os.WriteFile(sum, []byte("357134c628eb71ca7e3efe96d80e50bd\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, files, err := ReadFiles(t.Context(), []string{bundle, sum}, Limits{})
+	if err != nil || !slices.ContainsFunc(files, func(f File) bool { return f.Bundle == sum && f.PassedOver != "" }) {
+		t.Errorf("%v, %+v", err, files)
+	}
+	if _, err := Read(t.Context(), []string{sum}, Limits{}); !errors.Is(err, ErrNotBundle) {
+		t.Errorf("without its file: %v", err)
+	}
+}
+
 func TestReadFolder(t *testing.T) {
 	unpacked := func(t *testing.T) string {
 		dir := t.TempDir()
