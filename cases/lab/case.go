@@ -44,6 +44,8 @@ type Case struct {
 	// After is for what is left, such as rules of a fabric that stay after the fault is mended. It may be nil.
 	After func(ctx context.Context, l *Lab) error
 
+	// Foreign: what other programs collect of the cluster is analysed, too, and must give the same root causes (foreign.go).
+	Foreign bool
 	// Alone: it is not to be chosen as one of two faults at once, because it takes away what others are seen by.
 	Alone bool
 	// double: it is two.
@@ -108,4 +110,5 @@ const (
 	NeedWireGuard     Need = "wireguard"
 	NeedIPSet         Need = "ipset"
 	NeedDummy         Need = "dummy"
+	NeedSOS           Need = "sos"
 )

@@ -57,6 +57,10 @@ func kubeProxyMissingPriorityClass() Case {
 			if err != nil {
 				return err
 			}
+			// By address everything answers, and on the other nodes by name, too.
+			if err := errors.Join(l.PodToPod(ctx, "n3", "n1", 1), l.PodPost(ctx, "n1", echoService, 1), l.PodResolve(ctx, "n1", echoName)); err != nil {
+				return err
+			}
 			for _, p := range pods.Items {
 				for _, c := range p.Status.Conditions {
 					if p.DeletionTimestamp == nil && c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {

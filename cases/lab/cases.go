@@ -7,7 +7,7 @@ import (
 
 // allCases are the cases, in the order that they are run in.
 func allCases() []Case {
-	return slices.Concat(incidents(), nodeCases(), serviceCases(), traps())
+	return slices.Concat(incidents(), nodeCases(), serviceCases(), foreignCases(), traps())
 }
 
 // incidents are those of the case studies.
@@ -22,4 +22,11 @@ func findCase(id string) (Case, error) {
 		}
 	}
 	return Case{}, fmt.Errorf("no case %q: go run . list shows all", id)
+}
+
+const healthyID = "healthy"
+
+// healthy is what every kind of cluster begins with: nothing is wrong.
+func healthy(v Variant) Case {
+	return Case{ID: healthyID, About: "nothing is wrong, " + v.String(), Cluster: v, On: nodeNames}
 }

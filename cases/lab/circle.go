@@ -130,10 +130,24 @@ func (l *Lab) run(ctx context.Context, c Case, record string) (r row) {
 		r.fail("%v", err)
 		return r
 	}
-	l.judge(&r, "", d, c.Roots)
+	l.judge(&r, "found", d, c.Roots)
+	r.found = names(d.RootCauses)
+	var others []finding
+	for _, f := range d.Findings {
+		if !isRoot(f, d) {
+			others = append(others, f)
+		}
+	}
+	r.others = names(others)
 	if record != "" {
 		if err := keepBundles(filepath.Join(l.dir, "bundles"), record); err != nil {
 			r.fail("record: %v", err)
+		}
+	}
+	if c.Foreign {
+		if err := l.judgeForeign(ctx, &r, c); err != nil {
+			r.fail("%v", err)
+			return r
 		}
 	}
 	for _, node := range c.liveOn() {
@@ -142,7 +156,12 @@ func (l *Lab) run(ctx context.Context, c Case, record string) (r row) {
 			r.fail("%v", err)
 			return r
 		}
-		l.judge(&r, node, live, c.rootsOn(node))
+		l.judge(&r, "on "+node, live, c.rootsOn(node))
+	}
+	if c.Foreign {
+		if err := l.sameFromBundle(ctx, c.liveOn()[0], c.Symptoms); err != nil {
+			r.fail("%v", err)
+		}
 	}
 
 	if len(c.Roots) == 0 {
@@ -221,23 +240,9 @@ func (l *Lab) clear(ctx context.Context, c Case) error {
 	return l.writeState()
 }
 
-// judge says what a diagnosis found and what it should have.
-func (l *Lab) judge(r *row, node string, d diagnosis, want []Root) {
-	where := "found"
-	if node != "" {
-		where = "on " + node
-	}
+// judge says what a diagnosis found and what it should have; where is of what the diagnosis is.
+func (l *Lab) judge(r *row, where string, d diagnosis, want []Root) {
 	missing, extra := compare(d, want)
-	if node == "" {
-		r.found = names(d.RootCauses)
-		var others []finding
-		for _, f := range d.Findings {
-			if !isRoot(f, d) {
-				others = append(others, f)
-			}
-		}
-		r.others = names(others)
-	}
 	for _, f := range d.RootCauses {
 		l.say("    %-8s %s: %s", where, f, f.Message)
 	}

@@ -20,10 +20,18 @@ type diagnosis struct {
 	SchemaVersion string    `json:"schemaVersion"`
 	RootCauses    []finding `json:"rootCauses"`
 	Findings      []finding `json:"findings"`
-	FailedRules   []struct {
+	RuledOut      []struct {
+		ID string `json:"id"`
+	} `json:"ruledOut"`
+	NotExamined []struct {
+		ID string `json:"id"`
+	} `json:"notExamined"`
+	FailedRules []struct {
 		ID    string `json:"id"`
 		Error string `json:"error"`
 	} `json:"failedRules"`
+	// text is all that was printed.
+	text []byte
 }
 
 type finding struct {
@@ -99,7 +107,7 @@ func diagnose(cmd *exec.Cmd) (diagnosis, error) {
 	if status > 1 {
 		return diagnosis{}, fmt.Errorf("%v: exit status %d: %s", cmd.Args, status, bytes.TrimSpace(problems.Bytes()))
 	}
-	var d diagnosis
+	d := diagnosis{text: out.Bytes()}
 	if err := json.Unmarshal(out.Bytes(), &d); err != nil {
 		return diagnosis{}, fmt.Errorf("%v: %w: %s", cmd.Args, err, out.Bytes())
 	}
@@ -163,7 +171,27 @@ func (l *Lab) diagnoseAll(ctx context.Context, symptoms []string) (diagnosis, er
 	if err != nil {
 		return diagnosis{}, err
 	}
-	return diagnose(exec.CommandContext(ctx, l.netcause, append([]string{"analyze", "-o", "json"}, paths...)...))
+	return l.analyze(ctx, paths)
+}
+
+// examined says whether a rule had its facts of everything that it is about.
+func (d diagnosis) examined(id string) bool {
+	for _, n := range d.NotExamined {
+		if n.ID == id {
+			return false
+		}
+	}
+	for _, f := range d.Findings {
+		if f.ID == id {
+			return true
+		}
+	}
+	for _, r := range d.RuledOut {
+		if r.ID == id {
+			return true
+		}
+	}
+	return false
 }
 
 // compare says what root causes are missing, and which are too many.

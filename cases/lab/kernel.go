@@ -18,6 +18,7 @@ var probes = map[Need]string{
 	NeedWireGuard:     "ip link add probe type wireguard",
 	NeedIPSet:         "ipset create probe hash:ip,port",
 	NeedDummy:         "ip link add probe type dummy",
+	NeedSOS:           "command -v sos",
 	needVXLAN:         "ip link add probe type vxlan id 1 dstport 8472 local 127.0.0.1",
 	needVeth:          "ip link add probe type veth peer name probe1",
 	needBridge:        "ip link add probe type bridge",

@@ -153,6 +153,7 @@ var ownFolders = []string{"etc", "opt", "run", "usr/local/sbin", "var/lib", "var
 var sharedFiles = []string{
 	"passwd", "group", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "protocols", "services",
 	"ethertypes", "iproute2", "os-release", "debian_version", "ssl", "xattr.conf", "localtime", "shells", "bash.bashrc", "profile",
+	"sos",
 }
 
 // startMachine makes a machine: its folder, and the first process of its namespaces. It has no network yet. begun is told

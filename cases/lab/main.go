@@ -428,9 +428,17 @@ type runner struct {
 
 func (r *runner) run(ctx context.Context, o *options) error {
 	chosen := allCases()
+	var variants []Variant
 	if len(r.ids) > 0 {
 		chosen = nil
 		for _, id := range r.ids {
+			if id == healthyID {
+				// Each kind of cluster begins with it.
+				if !slices.Contains(variants, Variant{}) {
+					variants = append(variants, Variant{})
+				}
+				continue
+			}
 			c, err := findCase(id)
 			if err != nil {
 				return err
@@ -439,7 +447,6 @@ func (r *runner) run(ctx context.Context, o *options) error {
 		}
 	}
 	var rows []row
-	var variants []Variant
 	runnable := map[Variant][]Case{}
 	for _, c := range chosen {
 		if why := c.cannotRun(ctx); why != "" {
@@ -482,22 +489,22 @@ func (r *runner) run(ctx context.Context, o *options) error {
 
 // runAll runs the cases of one kind of cluster. One that did not heal is the last of its cluster.
 func (r *runner) runAll(ctx context.Context, o *options, v Variant, cases []Case) (rows []row, err error) {
-	var l *Lab
+	l, err := o.up(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, l.run(ctx, healthy(v), r.recordTo(o, healthy(v))))
+	if err := ctx.Err(); err != nil {
+		return rows, err
+	}
+	if len(rows[0].short) > 0 {
+		l.sayShort(rows[0])
+		return rows, fmt.Errorf("the healthy cluster (%s) fell short: no case is tried on it", v)
+	}
 	for i, c := range cases {
 		if l == nil {
 			if l, err = o.up(ctx, v); err != nil {
 				return rows, err
-			}
-			if i == 0 {
-				healthy := Case{ID: "healthy", About: "nothing is wrong, " + v.String(), Cluster: v, On: nodeNames}
-				rows = append(rows, l.run(ctx, healthy, r.recordTo(o, healthy)))
-				if err := ctx.Err(); err != nil {
-					return rows, err
-				}
-				if len(rows[0].short) > 0 {
-					l.sayShort(rows[0])
-					return rows, fmt.Errorf("the healthy cluster (%s) fell short: no case is tried on it", v)
-				}
 			}
 		}
 		done := l.run(ctx, c, r.recordTo(o, c))
@@ -531,7 +538,8 @@ func (l *Lab) sayShort(r row) {
 
 func (r *runner) recordTo(o *options, c Case) string {
 	asked := len(r.ids) == 0 || slices.Contains(r.ids, c.ID)
-	if !r.record || !asked || c.Cluster != (Variant{}) || c.double {
+	trap := len(c.Roots) == 0 && c.ID != healthyID
+	if !r.record || !asked || trap || c.Cluster != (Variant{}) || c.double || c.Foreign {
 		return ""
 	}
 	return filepath.Join("..", c.ID, "snapshot")
