@@ -10,7 +10,7 @@ build:
 test:
 	@bash .ci/run test
 
-# kube-apiserver and kube-proxy for the tests that need the real ones; prints their folder, which belongs on PATH.
+# kube-apiserver for the tests that need the real one; prints its folder, which belongs on PATH.
 tools:
 	@bash .ci/kubernetes
 

@@ -28,32 +28,32 @@ func TestDiagnosePathOfRecordedCases(t *testing.T) {
 		explains, others string
 	}{
 		"service-without-kube-proxy": {
-			"--from pod/default/app-n3 --to kube-dns.kube-system:dns ../../cases/kube-proxy-missing-priority-class/snapshot", exitRootCause,
+			"--from pod/default/echo@n3 --to kube-dns.kube-system:dns ../../cases/kube-proxy-missing-priority-class/snapshot", exitRootCause,
 			"kube-proxy-missing-priority-class", "",
 		},
 		"service-where-kube-proxy-runs": {
-			"--from pod/default/app-n1 --to kube-dns.kube-system:dns ../../cases/kube-proxy-missing-priority-class/snapshot", exitRootCause,
+			"--from pod/default/echo@n1 --to kube-dns.kube-system:dns ../../cases/kube-proxy-missing-priority-class/snapshot", exitRootCause,
 			"", "kube-proxy-missing-priority-class",
 		},
 		"too-big": {
-			"--from ip/172.16.30.7 --to node/n1:30080 --size 1500 ../../cases/path-mtu-mismatch/snapshot", exitRootCause,
+			"--from ip/172.16.30.7 --to node/n1:30080 --size 1500 ../../cases/path-mtu-mismatch/calico/snapshot", exitRootCause,
 			"path-mtu-mismatch", "",
 		},
 		"small-enough": {
-			"--from ip/172.16.30.7 --to node/n1:30080 --size 1400 ../../cases/path-mtu-mismatch/snapshot", exitRootCause,
+			"--from ip/172.16.30.7 --to node/n1:30080 --size 1400 ../../cases/path-mtu-mismatch/calico/snapshot", exitRootCause,
 			"", "path-mtu-mismatch",
 		},
 		"tunnel-source": {
-			"--from pod/default/client --to svc/default/registry ../../cases/node-static-and-dhcp-address/snapshot", exitRootCause,
+			"--from pod/default/echo@n1 --to pod/default/echo@n2:8080 ../../cases/node-static-and-dhcp-address/snapshot", exitRootCause,
 			"", "node-static-and-dhcp-address",
 		},
-		"closed-port":  {"--from pod/default/client --to pod/default/registry:9 ../../cases/healthy/snapshot", exitRootCause, "", ""},
-		"healthy":      {"--from pod/default/client --to registry:5000 ../../cases/healthy/snapshot", exitNothingFound, "", ""},
+		"closed-port":  {"--from pod/default/echo@n1 --to pod/default/echo@n2:9 ../../cases/healthy/snapshot", exitRootCause, "", ""},
+		"healthy":      {"--from pod/default/echo@n1 --to echo:80 ../../cases/healthy/snapshot", exitNothingFound, "", ""},
 		"nobody-known": {"--from node/n1 --to ip/198.51.100.1:80 ../../cases/healthy/snapshot", exitNotDone, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			args := append([]string{"analyze"}, strings.Fields(c.args)...)
+			args := append([]string{"analyze"}, recordedPods(t, c.args)...)
 			if status := run(t.Context(), args, &stdout, &stderr); status != c.status {
 				t.Errorf("exit status %d, want %d: %s", status, c.status, stderr.String())
 			}
