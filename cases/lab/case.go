@@ -44,6 +44,8 @@ type Case struct {
 	// After is for what is left, such as rules of a fabric that stay after the fault is mended. It may be nil.
 	After func(ctx context.Context, l *Lab) error
 
+	// Same: on the first of On a bundle that is collected there must give the diagnosis that is made live, to the letter.
+	Same bool
 	// Foreign: what other programs collect of the cluster is analysed, too, and must give the same root causes (foreign.go).
 	Foreign bool
 	// Alone: it is not to be chosen as one of two faults at once, because it takes away what others are seen by.

@@ -23,6 +23,7 @@ func kubeProxyMissingPriorityClass() Case {
 		Roots:    []Root{{ID: "kube-proxy-missing-priority-class", Node: "n3"}},
 		On:       []string{"n3"},
 		Alone:    true,
+		Same:     true,
 		Inject: func(ctx context.Context, l *Lab) error {
 			if _, err := l.Kubectl(ctx, "-n", "kube-system", "patch", "daemonset", "kube-proxy", "--type", "json", "-p",
 				`[{"op":"remove","path":"/spec/template/spec/priorityClassName"}]`); err != nil {

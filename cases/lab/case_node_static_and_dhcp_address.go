@@ -21,6 +21,7 @@ func nodeStaticAndDHCPAddress() Case {
 		Symptoms: []string{"service-unreachable", "network-unreachable"},
 		Roots:    []Root{{ID: "node-static-and-dhcp-address", Node: "n1"}},
 		Alone:    true,
+		Same:     true,
 		Inject: func(ctx context.Context, l *Lab) error {
 			n1 := l.Node("n1")
 			if err := l.Fabric().Run(ctx, fmt.Sprintf("nft 'add table bridge site; add chain bridge site forward { type filter hook forward priority 0; }; "+

@@ -16,6 +16,7 @@ func pathMTUMismatch() Case {
 		Roots:    []Root{{ID: "path-mtu-mismatch", Node: "n3"}},
 		On:       []string{"n3"},
 		Alone:    true,
+		Same:     true,
 		Inject: func(ctx context.Context, l *Lab) error {
 			sender, err := l.PodOn(ctx, "n1")
 			if err != nil {

@@ -7,10 +7,11 @@ func foreignCases() []Case {
 		About:   "nothing is wrong, and sos, kubectl and troubleshoot.sh collect it",
 		Needs:   []Need{NeedSOS},
 		Foreign: true,
+		Same:    true,
 	}
 	broken := podNetworkRouteMissing()
 	broken.ID = "foreign-bundles"
 	broken.About += ", and sos, kubectl and troubleshoot.sh collect it"
-	broken.Needs, broken.Foreign, broken.Alone = []Need{NeedSOS}, true, true
+	broken.Needs, broken.Foreign, broken.Same, broken.Alone = []Need{NeedSOS}, true, true, true
 	return []Case{healthy, broken}
 }

@@ -158,7 +158,7 @@ func (l *Lab) run(ctx context.Context, c Case, record string) (r row) {
 		}
 		l.judge(&r, "on "+node, live, c.rootsOn(node))
 	}
-	if c.Foreign {
+	if c.Same {
 		if err := l.sameFromBundle(ctx, c.liveOn()[0], c.Symptoms); err != nil {
 			r.fail("%v", err)
 		}
