@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -227,6 +228,47 @@ func TestReadFormats(t *testing.T) {
 				if f.Unparsed > 0 {
 					t.Errorf("%+v", f)
 				}
+			}
+		})
+	}
+}
+
+func TestTroubleshootCopies(t *testing.T) {
+	of := func(files map[string]string) []byte {
+		all := map[string]string{
+			"support-bundle-1/version.yaml":                            "apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\n",
+			"support-bundle-1/host-collectors/system/hostos_info.json": `{"name":"n1","kernelVersion":"6.18.44","platform":"debian"}`,
+			"support-bundle-1/host-collectors/net/10-flannel.conflist": `{"name":"cbr0","cniVersion":"0.3.1","plugins":[{"type":"flannel"}]}`,
+		}
+		for name, text := range files {
+			all["support-bundle-1/host-collectors/"+name] = text
+		}
+		return tarOf(t, all)
+	}
+	for _, test := range []struct {
+		name       string
+		files      map[string]string
+		nameserver string
+	}{
+		{"one", map[string]string{"a/resolv.conf": "nameserver 192.0.2.1\n"}, "192.0.2.1"},
+		{"twice the same", map[string]string{"a/resolv.conf": "nameserver 192.0.2.1\n", "b/resolv.conf": "nameserver 192.0.2.1\n"}, "192.0.2.1"},
+		{"two, which may be of any place", map[string]string{"a/resolv.conf": "nameserver 192.0.2.1\n", "b/resolv.conf": "nameserver 192.0.2.2\n"}, ""},
+		{"in a folder that says nothing", map[string]string{"a/old/resolv.conf": "nameserver 192.0.2.1\n"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			snapshot, err := Read(t.Context(), []string{onDisk(t, "x", of(test.files))}, Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := snapshot.Nodes[0]
+			if got := n.ResolvConf.Status == facts.Read; got != (test.nameserver != "") {
+				t.Fatalf("resolv.conf %s: %s", n.ResolvConf.Status, n.ResolvConf.Reason)
+			}
+			if test.nameserver != "" && n.ResolvConf.Value.Nameservers[0].Address != netip.MustParseAddr(test.nameserver) {
+				t.Errorf("%+v", n.ResolvConf.Value)
+			}
+			if n.CNI.Status != facts.Read {
+				t.Errorf("CNI configuration %s: %s", n.CNI.Status, n.CNI.Reason)
 			}
 		})
 	}

@@ -224,7 +224,14 @@ func troubleshootHost(in *intake, t *tree, root, name string, data []byte, used 
 			used.PassedOver = "nothing of it is a fact that rules read"
 			return
 		}
-		machineOf("").files[place] = &nodeFile{data: data, used: used}
+		m := machineOf("")
+		if other := m.files[place]; other != nil && !bytes.Equal(other.data, data) {
+			used.PassedOver = fmt.Sprintf("%s was copied as well, and which of them is the node's /%s is not known", other.used.Name, place)
+			other.used.PassedOver = fmt.Sprintf("%s was copied as well, and which of them is the node's /%s is not known", used.Name, place)
+			delete(m.files, place)
+			return
+		}
+		m.files[place] = &nodeFile{data: data, used: used}
 	}
 }
 
