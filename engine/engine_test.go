@@ -171,12 +171,12 @@ func TestUnexaminedIsTheRulesOwnWord(t *testing.T) {
 // What was read and is empty is an empty list to a rule, however it came: counting null would be an error.
 func TestNothingReadIsAnEmptyList(t *testing.T) {
 	e := compile(t, fstest.MapFS{
-		"none.rego": rule("none", nodeRule+"\n#   needs: [links, sysctls]", `
+		"none.rego": rule("none", nodeRule+"\n#   needs: [links]", `
 finding contains 1 if false
-ruled_out contains {"message": "nothing is there", "evidence": []} if count(input.node.links) + count(input.node.sysctls) == 0`),
+ruled_out contains {"message": "nothing is there", "evidence": []} if count(input.node.links) == 0`),
 	})
 	n := node("n1")
-	n.Links, n.Sysctls.Meta = facts.ReadGroup[[]facts.Link](nil, "ip link"), facts.Meta{Status: facts.Read}
+	n.Links = facts.ReadGroup[[]facts.Link](nil, "ip link")
 	d := diagnose(t, e, &facts.Snapshot{Nodes: []*facts.Node{n}})
 	if diff := cmp.Diff([]string{"ruled out none Node n1: nothing is there"}, outcomes(d)); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)

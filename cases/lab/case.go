@@ -104,6 +104,7 @@ type Need string
 
 // What the lab can tell apart (kernel.go). Everything that every case needs is not among them.
 const (
+	NeedSOS           Need = "sos"
 	NeedLegacyXtables Need = "legacy xtables"
 	NeedNFTables      Need = "nf_tables"
 	NeedBridgeNF      Need = "br_netfilter"
@@ -112,5 +113,4 @@ const (
 	NeedWireGuard     Need = "wireguard"
 	NeedIPSet         Need = "ipset"
 	NeedDummy         Need = "dummy"
-	NeedSOS           Need = "sos"
 )
