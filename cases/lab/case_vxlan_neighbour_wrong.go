@@ -11,6 +11,7 @@ func vxlanNeighbourWrong() Case {
 		About:    "on n1 the neighbour entry for n2's tunnel has a former hardware address",
 		Symptoms: []string{"network-unreachable"},
 		Roots:    []Root{{ID: "vxlan-neighbour-wrong", Node: "n1"}},
+		Prepare:  func(ctx context.Context, l *Lab) error { return l.awaitTunnels(ctx, "n1") },
 		Inject: func(ctx context.Context, l *Lab) error {
 			cidr, err := l.PodCIDR(ctx, "n2")
 			if err != nil {
