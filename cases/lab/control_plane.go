@@ -75,19 +75,33 @@ func (l *Lab) startControlPlane(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("%w\n%s", err, control.log("kube-apiserver"))
 	}
-	if err := control.start(l.program("kube-controller-manager"),
-		"--kubeconfig="+adminKubeconfig,
-		"--leader-elect=false",
-		"--allocate-node-cidrs",
-		"--cluster-cidr="+clusterCIDR,
-		"--service-cluster-ip-range="+serviceCIDR,
-		"--service-account-private-key-file="+pki("sa.key"),
-		"--root-ca-file="+pki("ca.crt"),
-		"--profiling=false",
-	); err != nil {
+	if err := l.startControllers(clusterCIDR); err != nil {
 		return err
 	}
 	return control.start(l.program("kube-scheduler"), "--kubeconfig="+adminKubeconfig, "--leader-elect=false", "--profiling=false")
+}
+
+// startControllers starts kube-controller-manager, which gives Nodes their podCIDRs, /24 each, out of a range.
+func (l *Lab) startControllers(podRange string) error {
+	return l.Control().start(l.program("kube-controller-manager"),
+		"--kubeconfig="+adminKubeconfig,
+		"--leader-elect=false",
+		"--allocate-node-cidrs",
+		"--cluster-cidr="+podRange,
+		"--service-cluster-ip-range="+serviceCIDR,
+		"--service-account-private-key-file="+filepath.Join(pkiDir, "sa.key"),
+		"--root-ca-file="+filepath.Join(pkiDir, "ca.crt"),
+		"--profiling=false",
+	)
+}
+
+// restartControllers is what an edit of its manifest does.
+func (l *Lab) restartControllers(ctx context.Context, podRange string) error {
+	// The kernel's name of a program has 15 letters, and the machine runs no other of these.
+	if err := l.Control().Run(ctx, "pkill -x kube-controller; while pgrep -x kube-controller >/dev/null; do sleep 0.05; done"); err != nil {
+		return err
+	}
+	return l.startControllers(podRange)
 }
 
 // connect makes the lab's own client, which dials within the machine of the control plane.

@@ -94,12 +94,13 @@ func kubeletMain(ctx context.Context, node, address, programs, self string) erro
 	if err := k.configure(); err != nil {
 		return err
 	}
-	// The stand-in of systemctl restarts the kubelet by this signal. As with the real one its Pods stay.
+	// The stand-in of systemctl restarts the kubelet by this signal. As with the real one its Pods stay, and it registers
+	// the Node where that is gone.
 	restarts := make(chan os.Signal, 1)
 	signal.Notify(restarts, syscall.SIGHUP)
 	go func() {
 		for range restarts {
-			if err := k.configure(); err != nil {
+			if err := errors.Join(k.configure(), k.register(ctx)); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
 		}
@@ -175,6 +176,7 @@ COMMIT
 	return nil
 }
 
+// register makes the Node, or makes the one that is there its own.
 func (k *kubelet) register(ctx context.Context) error {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -196,12 +198,26 @@ func (k *kubelet) register(ctx context.Context) error {
 			},
 		},
 	}
-	node.Status.Conditions = k.conditions(nil)
+	node.Status.Conditions = k.conditions(networkNotReady())
 	_, err = k.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
+	if !apierrors.IsAlreadyExists(err) {
+		return err
 	}
+	patch, err := json.Marshal(map[string]any{"status": node.Status})
+	if err != nil {
+		return err
+	}
+	_, err = k.client.CoreV1().Nodes().PatchStatus(ctx, k.node, patch)
 	return err
+}
+
+// networkNotReady is why the Node's network is not ready, in containerd's words; nil: it is.
+func networkNotReady() error {
+	if _, err := networkConfig(); err != nil {
+		return errors.New("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady " +
+			"message:Network plugin returns error: cni plugin not initialized")
+	}
+	return nil
 }
 
 // conditions are the Node's, where its network is ready or for that reason is not.
@@ -258,13 +274,7 @@ func (k *kubelet) keepReady(ctx context.Context) {
 	defer tick.Stop()
 	said := "nothing"
 	for {
-		_, err := networkConfig()
-		var notReady error
-		if err != nil {
-			// In containerd's words.
-			notReady = errors.New("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady " +
-				"message:Network plugin returns error: cni plugin not initialized")
-		}
+		notReady := networkNotReady()
 		if now := fmt.Sprint(notReady); now != said {
 			if err := k.patchNode(ctx, notReady); err != nil {
 				fmt.Fprintln(os.Stderr, "keep the Node's status:", err)

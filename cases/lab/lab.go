@@ -288,6 +288,13 @@ func (l *Lab) startNodes(ctx context.Context) error {
 		if err := n.start(n.self, "kubelet", n.Name, n.Address, l.programs(), n.self); err != nil {
 			return err
 		}
+		// One after the other, so that each node has the same block of the cluster's range in every lab.
+		if err := l.await(ctx, "podCIDR of "+n.Name, time.Minute, func(ctx context.Context) error {
+			_, err := l.PodCIDR(ctx, n.Name)
+			return err
+		}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
