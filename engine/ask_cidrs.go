@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -32,7 +33,8 @@ type cidrOverlap struct {
 	A      podRange `json:"a"`
 	B      podRange `json:"b"`
 	Common string   `json:"common"` // the smaller of the two
-	// Pods in the common range, the first of each node; Same are addresses that Pods of both have.
+	// Pods in the common range, one of each node; Same are addresses that Pods of both have. Where there are any the Pods
+	// are those of the first.
 	Pods []podAddressOn `json:"pods"`
 	Same []string       `json:"same"`
 	// Used: Pods of both nodes have addresses in it. Unused: none has, though both nodes have Pods with addresses.
@@ -199,28 +201,34 @@ func (in *incident) overlap(a, b podRange) cidrOverlap {
 	if err != nil {
 		return o
 	}
-	inside, networked := map[string]map[string]bool{a.Node: {}, b.Node: {}}, map[string]bool{}
+	// The Pod of each address, by node.
+	inside, networked := map[string]map[netip.Addr]*facts.Pod{a.Node: {}, b.Node: {}}, map[string]bool{}
 	for _, node := range []string{a.Node, b.Node} {
 		for _, pod := range in.podsOn(node) {
 			for _, address := range podAddressesOf(pod) {
 				networked[node] = true
-				if !common.Contains(address) {
-					continue
+				if common.Contains(address) && inside[node][address] == nil {
+					inside[node][address] = pod
 				}
-				if len(inside[node]) == 0 {
-					o.Pods = append(o.Pods, podAddressOn{pod.Metadata.Namespace + "/" + pod.Metadata.Name, node, address.String(), pod.Source})
-				}
-				inside[node][address.String()] = true
 			}
 		}
 	}
-	for address := range inside[a.Node] {
-		if inside[b.Node][address] {
-			o.Same = append(o.Same, address)
+	same := slices.DeleteFunc(slices.SortedFunc(maps.Keys(inside[a.Node]), netip.Addr.Compare), func(address netip.Addr) bool {
+		return inside[b.Node][address] == nil
+	})
+	for _, address := range same[:min(len(same), maxServicePods)] {
+		o.Same = append(o.Same, address.String())
+	}
+	for _, node := range []string{a.Node, b.Node} {
+		addresses := slices.SortedFunc(maps.Keys(inside[node]), netip.Addr.Compare)
+		if len(same) > 0 {
+			addresses = same
+		}
+		if len(addresses) > 0 {
+			pod := inside[node][addresses[0]]
+			o.Pods = append(o.Pods, podAddressOn{pod.Metadata.Namespace + "/" + pod.Metadata.Name, node, addresses[0].String(), pod.Source})
 		}
 	}
-	slices.Sort(o.Same)
-	o.Same = o.Same[:min(len(o.Same), maxServicePods)]
 	o.Used = len(inside[a.Node]) > 0 && len(inside[b.Node]) > 0
 	o.Unused = networked[a.Node] && networked[b.Node] && len(inside[a.Node])+len(inside[b.Node]) == 0
 	return o

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,7 +65,18 @@ func (l *Lab) podStarts(ctx context.Context, node string) error {
 		return now.Status.PodIP != "", nil
 	})
 	if err != nil {
-		return fmt.Errorf("Pod %s on %s has no address after 3 s: %s %s", pod.Name, node, last.Status.Phase, last.Status.Message)
+		return fmt.Errorf("Pod %s on %s has no address after 3 s: %s", pod.Name, node, cmp.Or(l.sandboxError(ctx, pod), string(last.Status.Phase)))
 	}
 	return nil
+}
+
+// sandboxError is what the kubelet said last of why a Pod has no network, in one line; "" where it said nothing.
+func (l *Lab) sandboxError(ctx context.Context, pod *corev1.Pod) string {
+	events, err := l.client.CoreV1().Events(pod.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: "reason=FailedCreatePodSandBox,involvedObject.name=" + pod.Name,
+	})
+	if err != nil || len(events.Items) == 0 {
+		return ""
+	}
+	return strings.Join(strings.Fields(events.Items[len(events.Items)-1].Message), " ")
 }

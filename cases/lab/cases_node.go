@@ -16,6 +16,8 @@ func nodeCases() []Case {
 		iptablesBackendsMixed(),
 		flannelWrongInterface(),
 		cniConfigMissing(),
+		podCIDRMissing(),
+		duplicatePodCIDR(),
 		trapForwardPolicyDrop(),
 	}
 }

@@ -19,6 +19,7 @@
 #   causes: [pod-network-route-missing]
 package netcause.rules.cni.duplicate_pod_cidr
 
+import data.netcause.lib.flannel
 import data.netcause.lib.pod_cidr
 import data.netcause.lib.text
 
@@ -129,18 +130,37 @@ _steps(overlap) := array.flatten([
 		"why": "podCIDR cannot be changed: the Node has to be made anew",
 	},
 	{
+		"cluster": true,
+		"run": sprintf("kubectl delete pods --all-namespaces --field-selector spec.nodeName=%s", [overlap.later]),
+		"why": "those of DaemonSets, which drain leaves: they have addresses of the old range",
+	},
+	_forget(overlap.later),
+	{
 		"node": overlap.later,
 		"run": "systemctl restart kubelet",
 		"why": "it joins again; with --allocate-node-cidrs kube-controller-manager gives it a range that is free",
 	},
 	[object.union(pod_cidr.give(overlap.later, overlap.free), {"why": "where ranges are given by hand"}) |
 		overlap.free != ""
-		not _allocates
+		not _answer.capacity.allocate
 	],
-	{
-		"node": overlap.later,
-		"edit": "restart the network agent, delete the bridge of the Pods (cni0) with its old address, and make its Pods anew",
-	},
+	_learn,
 ])
 
-_allocates if _answer.capacity.allocate
+_restart := flannel.restart(input.cluster)
+
+_forget(node) := {
+	"node": node,
+	"run": "rm -f /run/flannel/subnet.env; ip link delete cni0",
+	"why": "the bridge of its Pods has an address of the old range, and so would new Pods",
+} if {
+	count(_restart) > 0
+} else := {"node": node, "edit": "delete the bridge of the Pods (cni0), where there is one: it has an address of the old range"}
+
+# When a Node goes flannel of the others takes out its range, which was the other node's, too.
+_learn := array.concat(
+	[object.union(_restart[0], {"why": "with the Node the others forget the way to the range, and it is the other node's still"})],
+	array.slice(_restart, 1, count(_restart)),
+) if {
+	count(_restart) > 0
+} else := [{"cluster": true, "edit": "restart the network agent of every node: with the Node the others may forget the way to the range"}]

@@ -7,7 +7,7 @@ incident := {"nodes": [], "cluster": {"nodes": [], "daemonsets": [], "configmaps
 flannel := {
 	"metadata": {"name": "kube-flannel-ds", "namespace": "kube-flannel"},
 	"source": "daemonsets.json",
-	"spec": {"template": {"spec": {"containers": [{"args": ["--ip-masq", "--kube-subnet-mgr"]}]}}},
+	"spec": {"template": {"spec": {"containers": [{"name": "kube-flannel", "args": ["--ip-masq", "--kube-subnet-mgr"]}]}}},
 }
 
 with_flannel := {"nodes": [], "cluster": object.union(incident.cluster, {"daemonsets": [flannel]})}
@@ -67,17 +67,34 @@ test_found_pods_with_the_same_address if {
 	count(f.evidence) == 3
 	f.fix.steps[1].run == "kubectl delete node n2"
 	count([s | some s in f.fix.steps; s.patch]) == 0
+	count([s | some s in f.fix.steps; s.edit]) == 2
 	found_only with input as incident with netcause.pod_cidrs as answer([used])
 }
 
 test_found_before_there_are_pods if {
 	some f in rule.finding with input as with_flannel with netcause.pod_cidrs as answer([overlap({})])
 	f.evidence[2].value == "DaemonSet kube-flannel/kube-flannel-ds"
+	[step.run | some step in f.fix.steps] == [
+		"kubectl drain n2 --ignore-daemonsets --delete-emptydir-data",
+		"kubectl delete node n2",
+		"kubectl delete pods --all-namespaces --field-selector spec.nodeName=n2",
+		"rm -f /run/flannel/subnet.env; ip link delete cni0",
+		"systemctl restart kubelet",
+		"kubectl -n kube-flannel rollout restart daemonset/kube-flannel-ds",
+		"kubectl -n kube-flannel rollout status daemonset/kube-flannel-ds",
+	]
 	found_only with input as with_flannel with netcause.pod_cidrs as answer([overlap({})])
 }
 
+# What the controller is told is not known: a patch would come too late, or too early.
+test_found_not_known_who_gives_ranges if {
+	unknown := object.union(answer([overlap({"used": true, "free": ""})]), {"capacity": null})
+	some f in rule.finding with input as incident with netcause.pod_cidrs as unknown
+	count([s | some s in f.fix.steps; s.patch]) == 0
+}
+
 test_found_ranges_given_by_hand if {
-	by_hand := object.union(answer([used]), {"capacity": null})
+	by_hand := object.union(answer([used]), {"capacity": {"allocate": false}})
 	some f in rule.finding with input as incident with netcause.pod_cidrs as by_hand
 	some step in f.fix.steps
 	contains(step.patch, `{"spec":{"podCIDR":"10.244.3.0/24","podCIDRs":["10.244.3.0/24"]}}`)

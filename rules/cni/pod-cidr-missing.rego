@@ -36,6 +36,7 @@ finding contains f if {
 			[fact | some missing in text.few(_faults); some fact in _evidence(missing)],
 			_users,
 			[_capacity_fact | _capacity_fact],
+			[_room.fact | _room],
 		]),
 		"fix": _fix,
 		"verify": "kubectl get nodes -o custom-columns=NAME:.metadata.name,POD-CIDR:.spec.podCIDRs shows a range for each",
@@ -133,6 +134,39 @@ _capacity := _answer.capacity if is_object(_answer.capacity)
 
 _is_exhausted if _capacity.taken >= _capacity.blocks
 
+# The controller says so, and its flags were not seen.
+_has_none_left if {
+	not _capacity
+	some missing in _faults
+	some event in missing.events
+	event.reason == "CIDRNotAvailable"
+}
+
+# _room is the network of flannel, where it has blocks that no Node has and the controller does not give.
+_room := {"cidr": network.cidr, "fact": fact} if {
+	network := pod_cidr.network(input.cluster)
+	given := [node.spec.podCIDR | some node in input.cluster.nodes; node.spec.podCIDR]
+	every range in given {
+		net.cidr_contains(network.cidr, range)
+	}
+	sizes := [to_number(split(range, "/")[1]) | some range in given]
+	blocks := bits.lsh(1, max(sizes) - to_number(split(network.cidr, "/")[1]))
+	_answer.with < blocks
+	not _no_wider(network)
+	fact := {
+		"fact": "Network of flannel",
+		"value": sprintf("%s: %d of %d of /%d taken", [network.cidr, _answer.with, blocks, max(sizes)]),
+		"source": network.source,
+	}
+}
+
+_no_wider(network) if network.cidr == _capacity.cidr
+
+_no_wider(network) if {
+	range := _capacity.cidr
+	not net.cidr_contains(network.cidr, range)
+}
+
 default _why := "nobody has given it one"
 
 _why := sprintf("all %d blocks of /%d of the cluster's %s are taken", [_capacity.blocks, _capacity.size, _capacity.cidr]) if {
@@ -140,6 +174,8 @@ _why := sprintf("all %d blocks of /%d of the cluster's %s are taken", [_capacity
 } else := "kube-controller-manager does not give Nodes ranges (--allocate-node-cidrs is not set)" if {
 	not _capacity.allocate
 	_capacity
+} else := "kube-controller-manager has no block left to give" if {
+	_has_none_left
 } else := trim_right(_faults[0].events[0].message, ".") if {
 	count(_faults[0].events) > 0
 }
@@ -178,6 +214,16 @@ _fix := {
 	"summary": "Give kube-controller-manager more blocks to give",
 	"steps": [{
 		"cluster": true,
+		"edit": sprintf("in kube-controller-manager's manifest set --cluster-cidr=%s, which is flannel's Network", [_room.cidr]),
+		"why": "it then gives the Node a block, and flannel on it goes on by itself",
+	}],
+} if {
+	_is_out
+	_room
+} else := {
+	"summary": "Give kube-controller-manager more blocks to give",
+	"steps": [{
+		"cluster": true,
 		"edit": concat(" ", [
 			"in kube-controller-manager's manifest set --cluster-cidr to a range that holds the old one and is free,",
 			"and the same in the network plugin and in kube-proxy; or take out Nodes that are gone",
@@ -185,7 +231,7 @@ _fix := {
 		"why": "podCIDRs of Nodes that have one cannot be made smaller",
 	}],
 } if {
-	_is_exhausted
+	_is_out
 } else := {
 	"summary": "Give the Node a block that is free",
 	"steps": array.concat(
@@ -198,3 +244,7 @@ _fix := {
 } if {
 	_capacity
 }
+
+_is_out if _is_exhausted
+
+_is_out if _has_none_left

@@ -80,8 +80,56 @@ test_found_exhausted if {
 
 test_found_by_its_event_alone if {
 	some f in rule.finding with input as incident with netcause.pod_cidrs as answer([missing({"events": [event]})], null)
-	f.message == "n3 has no podCIDR: Node n3 status is now: CIDRNotAvailable."
+	f.message == "n3 has no podCIDR: kube-controller-manager has no block left to give."
+	contains(f.fix.steps[0].edit, "set --cluster-cidr to a range that holds the old one")
 	found_only with input as incident with netcause.pod_cidrs as answer([missing({"events": [event]})], null)
+}
+
+failed := {"reason": "CIDRAssignmentFailed", "message": "Node n3 status is now: CIDRAssignmentFailed.", "source": "events.json"}
+
+test_found_by_another_event if {
+	some f in rule.finding with input as incident with netcause.pod_cidrs as answer([missing({"events": [failed]})], null)
+	f.message == "n3 has no podCIDR: Node n3 status is now: CIDRAssignmentFailed."
+	f.fix.summary == "Have kube-controller-manager give each Node a range"
+}
+
+flannel_network(conf) := {"nodes": [], "cluster": {
+	"nodes": [
+		object.union(annotated, {"spec": {"podCIDR": "10.244.0.0/24"}}),
+		object.union(annotated, {"spec": {}}),
+	],
+	"daemonsets": [],
+	"configmaps": [{"metadata": {"name": "kube-flannel-cfg"}, "data": {"net-conf.json": conf}, "source": "configmaps.json"}],
+}}
+
+test_found_flannel_has_room if {
+	roomy := flannel_network(`{"Network": "10.244.0.0/16"}`)
+	some f in rule.finding with input as roomy with netcause.pod_cidrs as answer([missing({"events": [event]})], null)
+	startswith(f.fix.steps[0].edit, "in kube-controller-manager's manifest set --cluster-cidr=10.244.0.0/16, which is flannel's Network")
+	some fact in f.evidence
+	fact == {"fact": "Network of flannel", "value": "10.244.0.0/16: 2 of 256 of /24 taken", "source": "configmaps.json"}
+}
+
+test_found_flannel_has_room_beyond_what_is_given if {
+	roomy := flannel_network(`{"Network": "10.244.0.0/16"}`)
+	full := object.union(room, {"cidr": "10.244.0.0/23", "blocks": 2, "allocate": true})
+	some f in rule.finding with input as roomy with netcause.pod_cidrs as answer([missing({"events": [event]})], full)
+	contains(f.fix.steps[0].edit, "--cluster-cidr=10.244.0.0/16")
+}
+
+test_found_flannel_has_no_room if {
+	every conf in [`{"Network": "10.244.0.0/23"}`, `{"Network": "10.99.0.0/16"}`, `{"Network": "10.244.0.0"}`, "{", "{}"] {
+		tight := flannel_network(conf)
+		some f in rule.finding with input as tight with netcause.pod_cidrs as answer([missing({"events": [event]})], null)
+		contains(f.fix.steps[0].edit, "set --cluster-cidr to a range that holds the old one")
+	}
+}
+
+test_found_all_that_flannel_has_is_taken if {
+	same := flannel_network(`{"Network": "10.244.0.0/16"}`)
+	full := object.union(room, {"taken": 256, "allocate": true})
+	some f in rule.finding with input as same with netcause.pod_cidrs as answer([missing({"events": [event]})], full)
+	contains(f.fix.steps[0].edit, "set --cluster-cidr to a range that holds the old one")
 }
 
 test_found_several if {

@@ -72,6 +72,15 @@ choose_interface(cluster, dev) := [
 	"why": "by itself it takes the interface of the default route",
 }]
 
+# restart are the steps that have flannel of every node lay out its routes and its tunnel anew.
+restart(cluster) := [{
+	"cluster": true,
+	"run": sprintf("kubectl -n %[1]s rollout %[3]s daemonset/%[2]s", [daemonset.metadata.namespace, daemonset.metadata.name, verb]),
+} |
+	daemonset := _daemonsets(cluster)[0].daemonset
+	some verb in ["restart", "status"]
+]
+
 _named("") := "CARD, the one by which the nodes reach each other"
 
 _named(dev) := dev if dev != ""

@@ -50,6 +50,16 @@ _takes_pod_cidr(daemonset) if {
 	word in {"--kube-subnet-mgr", "-kube-subnet-mgr", "--kube-subnet-mgr=true"}
 }
 
+# network is the range that podCIDRs have to be of for flannel.
+network(cluster) := [{"cidr": conf.Network, "source": config.source} |
+	some config in cluster.configmaps
+	config.metadata.name == "kube-flannel-cfg"
+	text := config.data["net-conf.json"]
+	json.is_valid(text)
+	conf := json.unmarshal(text)
+	net.cidr_is_valid(conf.Network)
+][0]
+
 # give is the step that gives a Node a block: podCIDR can be set once, and not changed.
 give(node, block) := {
 	"cluster": true,
