@@ -67,6 +67,7 @@ var expected = map[string]expectation{
 	"ip-forward-disabled":                       {chain: []string{"ip-forward-disabled", "network-unreachable"}},
 	"iptables-backends-mixed":                   {chain: []string{"iptables-backends-mixed", "service-unreachable"}},
 	"listener-on-loopback-only":                 {chain: []string{"listener-on-loopback-only", "service-unreachable"}},
+	"network-policy-blocks-dns":                 {chain: []string{"network-policy-blocks-dns", "dns-failure"}},
 	"nothing-listens-on-port":                   {chain: []string{"nothing-listens-on-port", "service-unreachable"}},
 	"overlay-port-blocked":                      {chain: []string{"overlay-port-blocked", "network-unreachable"}},
 	"pod-cidr-missing":                          {chain: []string{"pod-cidr-missing", "pod-not-networked"}},

@@ -76,7 +76,15 @@ type Variant struct {
 	Proxy ProxyMode
 	// Backend is flannel's: vxlan by default, or host-gw.
 	Backend string
+	// Policy is who enforces network policies; by default nobody.
+	Policy Policy
 }
+
+// Policy is who enforces network policies.
+type Policy string
+
+// KubeRouter is kube-router's controller of policies: chains of iptables and ipsets.
+const KubeRouter Policy = "kube-router"
 
 // ProxyMode is how kube-proxy writes Service rules.
 type ProxyMode string
@@ -96,6 +104,9 @@ func (v Variant) String() string {
 	if v.Backend != "" {
 		backend = v.Backend
 	}
+	if v.Policy != "" {
+		backend += ", " + string(v.Policy)
+	}
 	return proxy + ", " + backend
 }
 
@@ -113,4 +124,5 @@ const (
 	NeedWireGuard     Need = "wireguard"
 	NeedIPSet         Need = "ipset"
 	NeedDummy         Need = "dummy"
+	NeedMultiport     Need = "multiport"
 )

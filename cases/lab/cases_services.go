@@ -4,6 +4,6 @@ package main
 func serviceCases() []Case {
 	return []Case{
 		serviceSelectorMatchesNothing(), serviceEndpointsNotReady(), dnsServiceWithoutEndpoints(), nothingListensOnPort(), listenerOnLoopbackOnly(),
-		serviceTargetPortMismatch(), serviceRulesStale(), externalTrafficPolicyLocalNoEndpoint(), dnsLoop(), podResolvConfWrong(),
+		serviceTargetPortMismatch(), serviceRulesStale(), externalTrafficPolicyLocalNoEndpoint(), dnsLoop(), podResolvConfWrong(), networkPolicyBlocksDNS(),
 	}
 }

@@ -17,6 +17,7 @@ var probes = map[Need]string{
 	NeedIPVS:          "test -e /proc/net/ip_vs || { modprobe ip_vs && test -e /proc/net/ip_vs; }",
 	NeedWireGuard:     "ip link add probe type wireguard",
 	NeedIPSet:         "ipset create probe hash:ip,port",
+	NeedMultiport:     "iptables -A INPUT -p tcp -m multiport --dports 80:90 -j RETURN",
 	NeedDummy:         "ip link add probe type dummy",
 	NeedSOS:           "command -v sos",
 	needVXLAN:         "ip link add probe type vxlan id 1 dstport 8472 local 127.0.0.1",
@@ -56,6 +57,9 @@ func (c Case) cannotRun(ctx context.Context) string {
 		needs = append(needs[:len(needs):len(needs)], NeedLegacyXtables)
 	default:
 		needs = append(needs[:len(needs):len(needs)], NeedNFTables)
+	}
+	if c.Cluster.Policy == KubeRouter {
+		needs = append(needs[:len(needs):len(needs)], NeedIPSet, NeedMultiport)
 	}
 	for _, need := range needs {
 		if why := lacks(ctx, need); why != "" {

@@ -201,7 +201,7 @@ func (l *Lab) installPrograms(ctx context.Context) error {
 	}
 	for name, program := range map[string]string{
 		"kube-proxy": l.program("kube-proxy"), "coredns": l.program("coredns"), "flanneld": l.program("flannel"),
-		"cnitool": l.program("cni/cnitool"), "echo": lab, "pause": lab,
+		"cnitool": l.program("cni/cnitool"), "kube-router": l.program("kube-router"), "echo": lab, "pause": lab,
 	} {
 		if err := os.Symlink(program, filepath.Join(l.programs(), name)); err != nil {
 			return err
@@ -316,14 +316,18 @@ func (m *Machine) useLegacy() error {
 
 // populate makes what a cluster has, and waits until the nodes are ready and its Pods, too.
 func (l *Lab) populate(ctx context.Context) error {
-	yaml, err := l.manifests("kube-proxy", "flannel", "coredns", "echo")
+	names, pods := []string{"kube-proxy", "flannel", "coredns", "echo"}, 11
+	if l.state.Variant.Policy == KubeRouter {
+		names, pods = append(names, "kube-router"), pods+len(nodeNames)
+	}
+	yaml, err := l.manifests(names...)
 	if err != nil {
 		return err
 	}
 	if _, err := l.kubectl(ctx, yaml, "apply", "-f", "-"); err != nil {
 		return err
 	}
-	return l.await(ctx, "Pods", time.Minute, func(ctx context.Context) error { return l.podsReady(ctx, 11) })
+	return l.await(ctx, "Pods", time.Minute, func(ctx context.Context) error { return l.podsReady(ctx, pods) })
 }
 
 // podsReady says whether there are at least that many Pods, and all of them are ready.

@@ -16,7 +16,7 @@ var manifestFiles embed.FS
 func (l *Lab) manifests(names ...string) (string, error) {
 	values := map[string]string{
 		"ClusterCIDR": clusterCIDR, "APIServer": apiURL, "DNS": dnsAddress, "Echo": echoServiceAddress,
-		"Proxy": "iptables", "Backend": "vxlan",
+		"Proxy": "iptables", "Backend": "vxlan", "ServiceCIDR": serviceCIDR,
 	}
 	if l.state.Variant.Proxy == NFTables {
 		values["Proxy"] = "nftables"

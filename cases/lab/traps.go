@@ -140,5 +140,6 @@ spec:
 			About:   "flannel routes by host-gw: there is no tunnel",
 			Cluster: Variant{Backend: "host-gw"},
 		},
+		trapPolicyAllowsDNS(),
 	}
 }

@@ -31,8 +31,8 @@ finding contains f if {
 		"subject": {"kind": "NetworkPolicy", "name": policy.name, "namespace": policy.namespace},
 		"affects": denial.nodes,
 		"message": sprintf(
-			"%s of %d Pods (%s) to the DNS Pods on port %d over UDP is denied: their names do not resolve.",
-			[_way[denial.direction], denial.count, text.names(_names(denial)), question.port],
+			"%s of %s to the DNS Pods on port %d over UDP is denied: no name resolves there.",
+			[_way[denial.direction], _who(denial), question.port],
 		),
 		"evidence": array.concat(
 			[{
@@ -52,8 +52,11 @@ finding contains f if {
 			"summary": "Allow the Pods to ask the DNS Pods",
 			"steps": [{
 				"cluster": true,
-				"edit": _edit(denial.direction, policy, question),
-				"why": concat("; ", denial.unmet),
+				"run": _apply(policy, denial.direction, question),
+				"why": concat("; ", array.concat(
+					["policies add up, and this one is for the same Pods"],
+					denial.unmet,
+				)),
 			}],
 		},
 		"verify": sprintf("kubectl -n %s exec %s -- nslookup kubernetes.default answers", [denial.pods[0].namespace, denial.pods[0].name]),
@@ -157,16 +160,44 @@ _not_enforced := object.remove(_enforcement, ["status", "others"]) if _enforceme
 
 _names(denial) := {sprintf("%s/%s", [pod.namespace, pod.name]) | some pod in denial.pods}
 
+_who(denial) := sprintf("Pod %s", [_names(denial)[_]]) if {
+	denial.count == 1
+} else := sprintf("%d Pods (%s)", [denial.count, text.names(_names(denial))])
+
 _way := {"egress": "The way", "ingress": "The way in"}
 
-_edit("egress", policy, question) := sprintf(
-	"in NetworkPolicy %s/%s add to spec.egress a rule to namespaceSelector kubernetes.io/metadata.name: %s with %s",
-	[policy.namespace, policy.name, question.service.metadata.namespace, _allowed(question)],
-)
+# _apply makes a policy beside the one that denies. It selects the same Pods: others would be isolated by it.
+_apply(policy, direction, question) := concat("\n", array.flatten([
+	"kubectl apply -f - <<'EOF'",
+	"apiVersion: networking.k8s.io/v1",
+	"kind: NetworkPolicy",
+	sprintf("metadata: {name: %s-allow-dns, namespace: %s}", [policy.name, policy.namespace]),
+	"spec:",
+	sprintf("  podSelector: %s", [json.marshal(_selector(policy))]),
+	_allowed(direction, question),
+	"    ports:",
+	sprintf("    - {port: %d, protocol: UDP}", [question.port]),
+	sprintf("    - {port: %d, protocol: TCP}", [question.port]),
+	"EOF",
+]))
 
-_edit("ingress", policy, question) := sprintf(
-	"NetworkPolicy %s/%s selects the DNS Pods: add to its spec.ingress a rule from namespaceSelector {} with %s",
-	[policy.namespace, policy.name, _allowed(question)],
-)
+_selector(policy) := [object.spec.podSelector |
+	some object in input.cluster.networkpolicies
+	object.metadata.namespace == policy.namespace
+	object.metadata.name == policy.name
+][0]
 
-_allowed(question) := sprintf("ports %d over UDP and %d over TCP", [question.port, question.port])
+_allowed("egress", question) := [
+	"  policyTypes: [Egress]",
+	"  egress:",
+	"  - to:",
+	sprintf("    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}", [question.service.metadata.namespace]),
+	sprintf("      podSelector: %s", [json.marshal({"matchLabels": object.get(question.service.spec, "selector", {})})]),
+]
+
+_allowed("ingress", _) := [
+	"  policyTypes: [Ingress]",
+	"  ingress:",
+	"  - from:",
+	"    - namespaceSelector: {}",
+]

@@ -4,7 +4,7 @@ import data.netcause.rules.dns_failure.network_policy_blocks_dns as rule
 
 service := {
 	"metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
-	"spec": {"clusterIP": "10.96.0.10", "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353}]},
+	"spec": {"clusterIP": "10.96.0.10", "selector": {"k8s-app": "kube-dns"}, "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353}]},
 	"source": "services.json",
 }
 
@@ -14,7 +14,10 @@ endpoint_slice := {
 	"endpoints": [{"addresses": ["10.244.1.2"]}, {"addresses": ["10.244.2.2"]}],
 }
 
-policy := {"metadata": {"name": "lock-down", "namespace": "shop"}, "spec": {"podSelector": {}, "policyTypes": ["Egress"]}}
+policy := {
+	"metadata": {"name": "lock-down", "namespace": "shop"},
+	"spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"]},
+}
 
 cluster := {
 	"pods": [],
@@ -57,18 +60,40 @@ ruled_out_only if {
 test_found_egress_without_dns if {
 	some f in rule.finding with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as by_canal
 	f.subject == {"kind": "NetworkPolicy", "name": "lock-down", "namespace": "shop"}
-	f.message == "The way of 2 Pods (shop/web-0, shop/web-1) to the DNS Pods on port 5353 over UDP is denied: their names do not resolve."
+	f.message == "The way of 2 Pods (shop/web-0, shop/web-1) to the DNS Pods on port 5353 over UDP is denied: no name resolves there."
 	f.affects == ["n1"]
 	f.evidence[0].source == "kubectl get networkpolicy -n shop lock-down -o yaml"
-	contains(f.fix.steps[0].edit, "kubernetes.io/metadata.name: kube-system")
-	contains(f.fix.steps[0].edit, "ports 5353 over UDP")
+	split(f.fix.steps[0].run, "\n") == [
+		"kubectl apply -f - <<'EOF'",
+		"apiVersion: networking.k8s.io/v1",
+		"kind: NetworkPolicy",
+		"metadata: {name: lock-down-allow-dns, namespace: shop}",
+		"spec:",
+		`  podSelector: {"matchLabels":{"app":"web"}}`,
+		"  policyTypes: [Egress]",
+		"  egress:",
+		"  - to:",
+		"    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}",
+		`      podSelector: {"matchLabels":{"k8s-app":"kube-dns"}}`,
+		"    ports:",
+		"    - {port: 5353, protocol: UDP}",
+		"    - {port: 5353, protocol: TCP}",
+		"EOF",
+	]
 	count(rule.ruled_out) == 0 with input as incident with netcause.denied_pods as by_port with netcause.policy_enforcement as by_canal
+}
+
+test_found_one_pod if {
+	alone := object.union(denied.denied[0], {"count": 1, "pods": [{"namespace": "shop", "name": "web-0"}]})
+	one := object.union(denied, {"denied": [alone]})
+	some f in rule.finding with input as incident with netcause.denied_pods as one with netcause.policy_enforcement as by_canal
+	f.message == "The way of Pod shop/web-0 to the DNS Pods on port 5353 over UDP is denied: no name resolves there."
 }
 
 test_found_at_the_dns_pods if {
 	at_dns := object.union(denied, {"denied": [object.union(denied.denied[0], {"direction": "ingress"})]})
 	some f in rule.finding with input as incident with netcause.denied_pods as at_dns with netcause.policy_enforcement as by_canal
-	contains(f.fix.steps[0].edit, "selects the DNS Pods")
+	contains(f.fix.steps[0].run, "  ingress:\n  - from:\n    - namespaceSelector: {}\n    ports:\n    - {port: 5353, protocol: UDP}")
 }
 
 test_ruled_out_allowed if {
