@@ -158,9 +158,14 @@ _forget(node) := {
 } else := {"node": node, "edit": "delete the bridge of the Pods (cni0), where there is one: it has an address of the old range"}
 
 # When a Node goes flannel of the others takes out its range, which was the other node's, too.
+default _learn := [{
+	"cluster": true,
+	"edit": "restart the network agent of every node: with the Node the others may forget the way to the range",
+}]
+
 _learn := array.concat(
 	[object.union(_restart[0], {"why": "with the Node the others forget the way to the range, and it is the other node's still"})],
 	array.slice(_restart, 1, count(_restart)),
 ) if {
 	count(_restart) > 0
-} else := [{"cluster": true, "edit": "restart the network agent of every node: with the Node the others may forget the way to the range"}]
+}

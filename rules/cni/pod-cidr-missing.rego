@@ -145,6 +145,7 @@ _has_none_left if {
 # _room is the network of flannel, where it has blocks that no Node has and the controller does not give.
 _room := {"cidr": network.cidr, "fact": fact} if {
 	network := pod_cidr.network(input.cluster)
+	not _no_wider(network)
 	given := [node.spec.podCIDR | some node in input.cluster.nodes; node.spec.podCIDR]
 	every range in given {
 		net.cidr_contains(network.cidr, range)
@@ -152,7 +153,6 @@ _room := {"cidr": network.cidr, "fact": fact} if {
 	sizes := [to_number(split(range, "/")[1]) | some range in given]
 	blocks := bits.lsh(1, max(sizes) - to_number(split(network.cidr, "/")[1]))
 	_answer.with < blocks
-	not _no_wider(network)
 	fact := {
 		"fact": "Network of flannel",
 		"value": sprintf("%s: %d of %d of /%d taken", [network.cidr, _answer.with, blocks, max(sizes)]),

@@ -181,10 +181,10 @@ _apply(policy, direction, question) := concat("\n", array.flatten([
 	"EOF",
 ]))
 
-_selector(policy) := [object.spec.podSelector |
-	some object in input.cluster.networkpolicies
-	object.metadata.namespace == policy.namespace
-	object.metadata.name == policy.name
+_selector(policy) := [selected.spec.podSelector |
+	some selected in input.cluster.networkpolicies
+	selected.metadata.namespace == policy.namespace
+	selected.metadata.name == policy.name
 ][0]
 
 _allowed("egress", question) := [

@@ -4,7 +4,11 @@ import data.netcause.rules.dns_failure.network_policy_blocks_dns as rule
 
 service := {
 	"metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
-	"spec": {"clusterIP": "10.96.0.10", "selector": {"k8s-app": "kube-dns"}, "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353}]},
+	"spec": {
+		"clusterIP": "10.96.0.10",
+		"selector": {"k8s-app": "kube-dns"},
+		"ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353}],
+	},
 	"source": "services.json",
 }
 
