@@ -85,6 +85,17 @@ test_found_by_its_event_alone if {
 	found_only with input as incident with netcause.pod_cidrs as answer([missing({"events": [event]})], null)
 }
 
+router(flags) := {"nodes": [], "cluster": object.union(incident.cluster, {"daemonsets": [{
+	"metadata": {"name": "kube-router", "namespace": "kube-system"},
+	"source": "daemonsets.json",
+	"spec": {"template": {"spec": {"containers": [{"name": "kube-router", "args": flags}]}}},
+}]})}
+
+test_found_kube_router_routes if {
+	found_only with input as router(["--run-router=true"]) with netcause.pod_cidrs as answer([missing({})], room)
+	unexamined_only with input as router(["--run-router=false"]) with netcause.pod_cidrs as answer([missing({})], room)
+}
+
 failed := {"reason": "CIDRAssignmentFailed", "message": "Node n3 status is now: CIDRAssignmentFailed.", "source": "events.json"}
 
 test_found_by_another_event if {

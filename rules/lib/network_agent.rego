@@ -28,10 +28,18 @@ _step(node, cluster) := {
 _pods(node) := [pod |
 	some pod in node.pods
 	regex.match(`^(kube-flannel|flannel|canal|calico-node|kube-router)-`, pod.metadata.name)
+	not _enforces_policies_alone(pod)
 ]
+
+# kube-router beside another plugin routes nothing.
+_enforces_policies_alone(pod) if {
+	some container in pod.spec.containers
+	"--run-router=false" in array.concat(object.get(container, "command", []), object.get(container, "args", []))
+}
 
 _processes(node) := [process.comm |
 	some process in node.processes
 	process.hostNetwork
 	process.comm in {"flanneld", "calico-node", "kube-router"}
+	not "--run-router=false" in object.get(process, "args", [])
 ]

@@ -149,3 +149,28 @@ test_unexamined_incomplete_listing if {
 	some u in rule.unexamined with input as one(part, [])
 	u.group == "neighbours"
 }
+
+agent_pod(namespace, name, args) := {
+	"metadata": {"namespace": namespace, "name": name},
+	"spec": {"containers": [{"name": "agent", "args": args}]},
+}
+
+# kube-router that enforces policies alone has written none of the entries.
+test_found_beside_who_enforces_policies if {
+	with_agents := object.union(node([wrong]), {
+		"pods": [
+			agent_pod("kube-system", "kube-router-x", ["--run-router=false", "--run-firewall=true"]),
+			agent_pod("kube-system", "kube-flannel-y", ["--kube-subnet-mgr"]),
+		],
+		"processes": [],
+	})
+	some f in rule.finding with input as one(with_agents, [])
+	f.fix.steps[1].run == "kubectl -n kube-system delete pod kube-flannel-y"
+
+	without_pods := object.union(node([wrong]), {"processes": [
+		{"comm": "kube-router", "hostNetwork": true, "args": ["kube-router", "--run-router=false"]},
+		{"comm": "flanneld", "hostNetwork": true, "args": ["flanneld"]},
+	]})
+	some g in rule.finding with input as object.union(one(without_pods, []), {"cluster": {"nodes": [n1, n2], "pods": []}})
+	g.fix.steps[1].run == "systemctl restart flanneld"
+}
