@@ -7,7 +7,7 @@ import (
 
 // allCases are the cases, in the order that they are run in.
 func allCases() []Case {
-	return slices.Concat(incidents(), nodeCases(), serviceCases(), foreignCases(), traps())
+	return slices.Concat(incidents(), nodeCases(), serviceCases(), proxyCases(), foreignCases(), traps())
 }
 
 // incidents are those of the case studies.

@@ -135,20 +135,35 @@ func TestChoosePair(t *testing.T) {
 	alone.Alone = true
 	trap := Case{ID: "trap-x"}
 	cases := []Case{one("a", "n1"), one("b", "n1"), one("c", "n2"), alone, trap}
+	names := func(cases []Case, seed uint64) string {
+		var ids []string
+		for _, c := range choosePairs(cases, seed) {
+			ids = append(ids, c.ID)
+		}
+		return strings.Join(ids, ", ")
+	}
 	seen := map[string]bool{}
 	for seed := range uint64(50) {
-		pair, ok := choosePair(cases, seed)
-		again, _ := choosePair(cases, seed)
-		if !ok || pair.ID != again.ID {
-			t.Fatalf("seed %d: %v, %q and then %q", seed, ok, pair.ID, again.ID)
+		first, again := names(cases, seed), names(cases, seed)
+		if first != again {
+			t.Fatalf("seed %d: %q and then %q", seed, first, again)
 		}
-		seen[pair.ID] = true
+		seen[first] = true
 	}
 	if diff := cmp.Diff(map[string]bool{"a and c": true, "b and c": true}, seen); diff != "" {
 		t.Error(diff)
 	}
-	if pair, ok := choosePair([]Case{alone, trap, one("a", "n1")}, 1); ok {
-		t.Errorf("%s, want none", pair.ID)
+	// The second pair has none of the first.
+	seen = map[string]bool{}
+	for seed := range uint64(50) {
+		seen[names([]Case{one("a", "n1"), one("b", "n1"), one("c", "n2"), one("d", "n2"), trap}, seed)] = true
+	}
+	want := map[string]bool{"a and c, b and d": true, "a and d, b and c": true, "b and c, a and d": true, "b and d, a and c": true}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Error(diff)
+	}
+	if got := names([]Case{alone, trap, one("a", "n1")}, 1); got != "" {
+		t.Errorf("%s, want none", got)
 	}
 }
 

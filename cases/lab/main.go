@@ -406,7 +406,7 @@ func (o *options) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Take every case through the whole circle", Args: cobra.NoArgs,
 		Long: `Bring a cluster up, and take every case through the whole circle: healthy traffic, the fault, its
-symptom, the diagnosis, the printed fix, healthy traffic, nothing found. Then two faults at once.`,
+symptom, the diagnosis, the printed fix, healthy traffic, nothing found. Then two faults at once, twice.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.locked(func() error { return r.run(cmd.Context(), o) })
 		},
@@ -414,7 +414,7 @@ symptom, the diagnosis, the printed fix, healthy traffic, nothing found. Then tw
 	f := cmd.Flags()
 	f.StringSliceVar(&r.ids, "case", nil, "`ID` of a case to run, instead of all (repeatable)")
 	f.BoolVar(&r.keep, "keep", false, "leave the cluster up, as it is after the last case")
-	f.Uint64Var(&r.seed, "seed", 0, "`NUMBER` by which two faults are chosen; by default the time's")
+	f.Uint64Var(&r.seed, "seed", 0, "`NUMBER` by which faults that come at once are chosen; by default the time's")
 	f.BoolVar(&r.again, "again", false, "try a case that fell short once more, on a new cluster: traffic is lost on a busy machine, too")
 	f.BoolVar(&r.record, "record", false, "keep each case's bundles as its snapshot, in cases/ID/snapshot")
 	return cmd
@@ -463,7 +463,7 @@ func (r *runner) run(ctx context.Context, o *options) error {
 		if r.seed == 0 {
 			r.seed = uint64(time.Now().UnixNano())
 		}
-		if pair, ok := choosePair(runnable[Variant{}], r.seed); ok {
+		for _, pair := range choosePairs(runnable[Variant{}], r.seed) {
 			fmt.Fprintf(o.out, "two faults at once, by --seed %d: %s\n", r.seed, pair.ID)
 			runnable[Variant{}] = append(runnable[Variant{}], pair)
 		}
@@ -552,9 +552,25 @@ func (r *runner) recordTo(o *options, c Case) string {
 	return filepath.Join("..", c.ID, "snapshot")
 }
 
-// choosePair chooses two faults that do not meet: of different nodes.
-func choosePair(cases []Case, seed uint64) (Case, bool) {
+// choosePairs chooses two faults at once, and then two others.
+func choosePairs(cases []Case, seed uint64) []Case {
 	random := rand.New(rand.NewPCG(seed, 0))
+	var chosen []Case
+	for range 2 {
+		pair, ok := choosePair(cases, random)
+		if !ok {
+			break
+		}
+		c := both(pair[0], pair[1])
+		c.double = true
+		chosen = append(chosen, c)
+		cases = slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return c.ID == pair[0].ID || c.ID == pair[1].ID })
+	}
+	return chosen
+}
+
+// choosePair chooses two faults that do not meet: of different nodes.
+func choosePair(cases []Case, random *rand.Rand) (pair [2]Case, ok bool) {
 	var pairs [][2]Case
 	for i, a := range cases {
 		for _, b := range cases[i+1:] {
@@ -564,12 +580,9 @@ func choosePair(cases []Case, seed uint64) (Case, bool) {
 		}
 	}
 	if len(pairs) == 0 {
-		return Case{}, false
+		return pair, false
 	}
-	pair := pairs[random.IntN(len(pairs))]
-	c := both(pair[0], pair[1])
-	c.double = true
-	return c, true
+	return pairs[random.IntN(len(pairs))], true
 }
 
 func canMeet(c Case) bool { return len(c.Roots) > 0 && !c.Alone && c.Alternative == nil }
