@@ -17,6 +17,9 @@ import (
 	"github.com/netcause/netcause/rules"
 )
 
+// object is one of the API, as JSON has it.
+type object = map[string]any
+
 // world is a cluster as `kubectl get KIND -A -o json` lists it, in a few lines.
 type world struct {
 	objects map[string][]object // by kind

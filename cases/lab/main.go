@@ -539,14 +539,10 @@ func (l *Lab) sayShort(r row) {
 
 func (r *runner) recordTo(o *options, c Case) string {
 	asked := len(r.ids) == 0 || slices.Contains(r.ids, c.ID)
-<<<<<<< HEAD
 	trap := len(c.Roots) == 0 && c.ID != healthyID
-	if !r.record || !asked || trap || c.Cluster != (Variant{}) || c.double || c.Foreign {
-=======
 	// Of other kinds of cluster it is faults alone that no cluster of the usual kind can have.
 	usual := c.Cluster == Variant{} || c.Cluster == enforced && len(c.Roots) > 0
-	if !r.record || !asked || !usual || c.double {
->>>>>>> 612a28c (Break DNS by a network policy, where kube-router enforces it)
+	if !r.record || !asked || trap || !usual || c.double || c.Foreign {
 		return ""
 	}
 	return filepath.Join("..", c.ID, "snapshot")
