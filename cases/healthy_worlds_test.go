@@ -324,7 +324,7 @@ func (w *world) write(t *testing.T) string {
 func TestHealthyWorlds(t *testing.T) {
 	compiled := library(t)
 	for name, build := range healthyWorlds {
-		t.Run(name, func(t *testing.T) { isHealthy(t, analyze(t, compiled, build), 0) })
+		t.Run(name, func(t *testing.T) { isHealthy(t, analyze(t, compiled, build)) })
 	}
 }
 
