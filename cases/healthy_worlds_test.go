@@ -617,8 +617,10 @@ var healthyWorlds = map[string]func(w *world){
 		w.kubeProxy(old...)
 		w.agent("kube-system/kube-proxy", "kube-system/kube-proxy-joining", "joining", proxy, set("metadata.creationTimestamp", ago(19*time.Second)),
 			set("status.phase", "Pending"), podNotReady(ago(19*time.Second)), waiting("ContainerCreating"))
-		w.agent("kube-system/kube-proxy", "kube-system/kube-proxy-stopping", "stopping", proxy, set("status", object{"phase": "Failed", "reason": "Terminated",
-			"message": "Pod was terminated in response to imminent node shutdown."}), podNotReady(ago(30*time.Second)))
+		w.agent("kube-system/kube-proxy", "kube-system/kube-proxy-stopping", "stopping", proxy, set("status", object{
+			"phase": "Failed", "reason": "Terminated",
+			"message": "Pod was terminated in response to imminent node shutdown.",
+		}), podNotReady(ago(30*time.Second)))
 		w.agent("kube-system/kube-proxy", "kube-system/kube-proxy-gone", "gone", proxy, set("status.phase", "Failed"), podNotReady(ago(time.Hour)))
 		w.daemonSet("kube-system/cilium", old, container("quay.io/cilium/cilium:v1.17.4"))
 		w.add("ConfigMap", "kube-system/cilium-config", set("data", object{"kube-proxy-replacement": "false", "ipam": "kubernetes"}))

@@ -62,8 +62,11 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: no-policies}]
 
 func TestIsOtherPolicy(t *testing.T) {
 	for _, is := range [][2]string{
-		{"cilium.io/v2", "CiliumNetworkPolicy"}, {"projectcalico.org/v3", "GlobalNetworkPolicy"}, {"crd.projectcalico.org/v1", "NetworkPolicy"},
-		{"policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"}, {"crd.antrea.io/v1beta1", "ClusterNetworkPolicy"},
+		{"cilium.io/v2", "CiliumNetworkPolicy"},
+		{"projectcalico.org/v3", "GlobalNetworkPolicy"},
+		{"crd.projectcalico.org/v1", "NetworkPolicy"},
+		{"policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"},
+		{"crd.antrea.io/v1beta1", "ClusterNetworkPolicy"},
 	} {
 		if !IsOtherPolicy(is[0], is[1]) {
 			t.Errorf("%v is none", is)

@@ -243,6 +243,7 @@ test_ruled_out_next_pod_was_made_just_now if {
 
 test_ruled_out_node_is_taken_away if {
 	going := object.union(api_node("n2"), {"spec": {"taints": [{"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]}})
-	gone := {"nodes": [], "cluster": {"daemonsets": [daemonset], "pods": [pod("p", "n2", {"phase": "Failed", "reason": "Evicted"})], "nodes": [going]}}
+	evicted := pod("kube-proxy-n2", "n2", {"phase": "Failed", "reason": "Evicted"})
+	gone := {"nodes": [], "cluster": {"daemonsets": [daemonset], "pods": [evicted], "nodes": [going]}}
 	count(rule.finding) == 0 with input as gone
 }

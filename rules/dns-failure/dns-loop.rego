@@ -62,7 +62,10 @@ finding contains f if {
 				"summary": "Name the nameservers in the Corefile",
 				"steps": [{
 					"cluster": true,
-					"edit": "in ConfigMap kube-system/coredns write forward . with the addresses of the site's nameservers instead of /etc/resolv.conf",
+					"edit": sprintf(
+						"in ConfigMap %s write forward . with the addresses of the site's nameservers instead of /etc/resolv.conf",
+						[_corefile_name],
+					),
 				}],
 			}],
 		},
@@ -166,11 +169,16 @@ _is_dns(pod) if {
 	}
 }
 
-_corefile := [{"text": config.data.Corefile, "source": config.source} |
+_corefile := [{"text": config.data.Corefile, "source": config.source, "name": name} |
 	some config in input.cluster.configmaps
-	sprintf("%s/%s", [config.metadata.namespace, config.metadata.name]) in _corefiles
+	name := sprintf("%s/%s", [config.metadata.namespace, config.metadata.name])
+	name in _corefiles
 	config.data.Corefile
 ][0]
+
+default _corefile_name := "kube-system/coredns"
+
+_corefile_name := _corefile.name
 
 _corefiles := {"kube-system/coredns", "kube-system/rke2-coredns-rke2-coredns", "openshift-dns/dns-default"}
 
@@ -246,7 +254,8 @@ _ways_out(pod) := array.concat(_node_steps(pod.spec.nodeName), [_anew(pod)]) if 
 
 _ways_out(_) := [{
 	"cluster": true,
-	"edit": sprintf("in ConfigMap kube-system/coredns name servers that do not ask the cluster's DNS in their turn, instead of: %s", [
+	"edit": sprintf("in ConfigMap %s name servers that do not ask the cluster's DNS in their turn, instead of: %s", [
+		_corefile_name,
 		concat("; ", _forwards),
 	]),
 }] if {

@@ -69,9 +69,8 @@ unexamined contains {"group": "cluster.services", "reason": "no Service of the c
 unexamined contains {"group": "namespaces", "reason": reason} if {
 	some empty in _answer.empty
 	_perhaps_elsewhere(empty)
-	reason := sprintf("%s is scaled to zero, and GKE's Cloud DNS may serve names in its stead: /etc/resolv.conf of a Pod tells", [
-		service.name(empty.service),
-	])
+	name := service.name(empty.service)
+	reason := sprintf("%s is scaled to zero, and GKE's Cloud DNS may serve names in its stead: /etc/resolv.conf of a Pod tells", [name])
 }
 
 unexamined contains {"group": "cluster.pods", "reason": reason} if {

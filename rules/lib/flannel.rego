@@ -4,9 +4,9 @@ package netcause.lib.flannel
 
 # left_behind says that another network plugin took flannel's place: flannel's annotations stay on the Nodes.
 left_behind(cluster) if {
+	not _runs(cluster)
 	some daemonset in cluster.daemonsets
 	daemonset.metadata.name in _others
-	not _runs(cluster)
 }
 
 _others := {

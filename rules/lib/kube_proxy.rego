@@ -95,9 +95,9 @@ embedded(node, cluster) := {
 }
 
 _cilium_may_serve(cluster) if {
+	not _leaves_services_to_kube_proxy("cilium-agent", cluster)
 	some daemonset in cluster.daemonsets
 	daemonset.metadata.name == "cilium"
-	not _leaves_services_to_kube_proxy("cilium-agent", cluster)
 }
 
 # replacement is the fact that something else serves Services on a node, without any of kube-proxy's rules.

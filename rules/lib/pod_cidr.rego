@@ -39,11 +39,6 @@ _takes_pod_cidr(daemonset) if {
 	not _does_not_route(daemonset)
 }
 
-_does_not_route(daemonset) if {
-	some container in daemonset.spec.template.spec.containers
-	"--run-router=false" in array.concat(object.get(container, "command", []), object.get(container, "args", []))
-}
-
 _takes_pod_cidr(daemonset) if {
 	some container in daemonset.spec.template.spec.containers
 	some word in array.concat(object.get(container, "command", []), object.get(container, "args", []))
@@ -59,6 +54,11 @@ network(cluster) := [{"cidr": conf.Network, "source": config.source} |
 	conf := json.unmarshal(text)
 	net.cidr_is_valid(conf.Network)
 ][0]
+
+_does_not_route(daemonset) if {
+	some container in daemonset.spec.template.spec.containers
+	"--run-router=false" in array.concat(object.get(container, "command", []), object.get(container, "args", []))
+}
 
 # give is the step that gives a Node a block: podCIDR can be set once, and not changed.
 give(node, block) := {

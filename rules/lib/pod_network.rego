@@ -32,7 +32,7 @@ kept_by_node(node, cluster) := {
 } else := _route_fact(found[0]) if {
 	not flannel_backend(node, cluster)
 	routes := netcause.pod_routes(node.name)
-	found := [routes[whose] | some whose in ["own", "others"]]
+	found := array.concat([own | own := routes.own], [others | others := routes.others])
 }
 
 # flannel_backend is the one of a node, where flannel carries its Pods' packets.

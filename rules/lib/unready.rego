@@ -58,6 +58,12 @@ _is_broken(problem) if {
 	container.state.terminated
 }
 
+# Long enough for a start, an image and the first probes.
+_is_broken(problem) if {
+	not _is_leaving(problem.pod)
+	problem.seconds > object.get(problem, ["probe", "seconds"], 0) + _patience(problem.pod)
+}
+
 # A Pod that should be gone by now hangs, and holds the place of the next one of a StatefulSet.
 _is_leaving(pod) if {
 	pod.metadata.deletionTimestamp
@@ -70,12 +76,6 @@ _is_overdue(pod) if netcause.seconds_since(pod.metadata.deletionTimestamp) > 120
 is_failing(pod) if {
 	some container in _containers(pod)
 	container.state.waiting.reason in _failing
-}
-
-# Long enough for a start, an image and the first probes.
-_is_broken(problem) if {
-	not _is_leaving(problem.pod)
-	problem.seconds > object.get(problem, ["probe", "seconds"], 0) + _patience(problem.pod)
 }
 
 _patience(pod) := 60 if {

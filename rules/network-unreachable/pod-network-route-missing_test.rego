@@ -64,7 +64,9 @@ test_found_no_route if {
 }
 
 test_found_default_route_alone if {
-	some f in rule.finding with input as of_n1([n1, n2]) with netcause.route as default_route with netcause.pod_routes as none_exact
+	some f in rule.finding with input as of_n1([n1, n2])
+		with netcause.route as default_route
+		with netcause.pod_routes as none_exact
 	"default via 192.0.2.1 dev eth0" in {e.value | some e in f.evidence}
 }
 
@@ -102,7 +104,9 @@ blackhole_to_n2("n1", address) := object.get(
 )
 
 test_found_blackhole_beside_a_missing_route if {
-	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as blackhole_to_n2 with netcause.pod_routes as none_exact
+	some f in rule.finding with input as of_n1([n1, n2, n3])
+		with netcause.route as blackhole_to_n2
+		with netcause.pod_routes as none_exact
 	f.message == concat("; it ", [
 		"n1 throws packets to the IPv4 Pods of n2 (10.244.2.0/24) away: blackhole route",
 		"has no route to the IPv4 Pods of n3 (10.244.3.0/24).",
@@ -117,13 +121,17 @@ test_found_wider_route_of_somebody_else if {
 only_to_n2("n1", address) := object.get({"10.244.2.1": tunnelled}, address, none)
 
 test_found_one_of_several if {
-	some f in rule.finding with input as of_n1([n1, n2, n3]) with netcause.route as only_to_n2 with netcause.pod_routes as none_exact
+	some f in rule.finding with input as of_n1([n1, n2, n3])
+		with netcause.route as only_to_n2
+		with netcause.pod_routes as none_exact
 	f.affects == {"n1", "n3"}
 }
 
 test_found_one_finding_for_all_peers if {
 	peers := [flannel_node(sprintf("p%02d", [i]), sprintf("10.244.%d.0/24", [i])) | some i in numbers.range(10, 60)]
-	found := rule.finding with input as of_n1(array.concat([n1], peers)) with netcause.route as none with netcause.pod_routes as none_exact
+	found := rule.finding with input as of_n1(array.concat([n1], peers))
+		with netcause.route as none
+		with netcause.pod_routes as none_exact
 	count(found) == 1
 	some f in found
 	contains(f.message, "and 47 more")
@@ -165,13 +173,17 @@ test_found_restarts_flannel if {
 
 test_found_no_guess_where_pods_were_read if {
 	flannel := object.union(n1, {"metadata": {"annotations": {"flannel.alpha.coreos.com/public-ip": "192.0.2.1"}}})
-	some f in rule.finding with input as object.union(of_n1([flannel, n2]), {"cluster": {"pods": []}}) with netcause.route as none with netcause.pod_routes as none_exact
+	some f in rule.finding with input as object.union(of_n1([flannel, n2]), {"cluster": {"pods": []}})
+		with netcause.route as none
+		with netcause.pod_routes as none_exact
 	f.fix.steps[0].edit == "restart the network agent (flanneld, calico-node …)"
 }
 
 test_ruled_out_routes_are_there if {
 	ruled_out_only with input as of_n1([n1, n2]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
-	some r in rule.ruled_out with input as of_n1([n1, n2]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
+	some r in rule.ruled_out with input as of_n1([n1, n2])
+		with netcause.route as tunnelled
+		with netcause.pod_routes as none_exact
 	r.evidence[0].value == "10.244.2.0/24 via 10.244.2.0 dev flannel.1"
 }
 
@@ -193,16 +205,22 @@ test_ruled_out_peer_leaves_or_is_not_ready if {
 		{"metadata": {"labels": {"type": "virtual-kubelet"}}},
 		{"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "value": "1700000000", "effect": "NoSchedule"}]}},
 	] {
-		ruled_out_only with input as of_n1([n1, object.union(n2, change)]) with netcause.route as none with netcause.pod_routes as none_exact
+		ruled_out_only with input as of_n1([n1, object.union(n2, change)])
+			with netcause.route as none
+			with netcause.pod_routes as none_exact
 	}
 }
 
 test_unexamined_peer_without_range if {
 	every peer in [object.remove(n2, ["spec"]), object.union(object.remove(n2, ["spec"]), {"spec": {"podCIDR": ""}})] {
-		some u in rule.unexamined with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
+		some u in rule.unexamined with input as of_n1([n1, peer, n3])
+			with netcause.route as tunnelled
+			with netcause.pod_routes as none_exact
 		u.group == "cluster.nodes"
 		u.reason == "no podCIDR is known of n2: which route leads to its Pods is not known"
-		count(rule.finding) + count(rule.ruled_out) == 0 with input as of_n1([n1, peer, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
+		count(rule.finding) + count(rule.ruled_out) == 0 with input as of_n1([n1, peer, n3])
+			with netcause.route as tunnelled
+			with netcause.pod_routes as none_exact
 	}
 }
 
@@ -216,7 +234,9 @@ test_ruled_out_peer_without_range_where_others_keep_routes if {
 test_ruled_out_peer_of_ipv6_alone if {
 	ipv6 := object.union(n2, {"spec": {"podCIDR": "fd00:10:244:2::/64", "podCIDRs": ["fd00:10:244:2::/64"]}})
 	ruled_out_only with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
-	some r in rule.ruled_out with input as of_n1([n1, ipv6, n3]) with netcause.route as tunnelled with netcause.pod_routes as none_exact
+	some r in rule.ruled_out with input as of_n1([n1, ipv6, n3])
+		with netcause.route as tunnelled
+		with netcause.pod_routes as none_exact
 	r.message == "it has a route to the IPv4 Pods of every other node that is alive"
 }
 
@@ -230,7 +250,9 @@ test_ruled_out_routes_of_others if {
 test_ruled_out_each_peer_has_a_route_of_its_own if {
 	routes := {"exact": ["10.244.2.0/24", "10.244.3.0/24"]}
 	ruled_out_only with input as of_n1([n1, n2, n3]) with netcause.route as tunnelled with netcause.pod_routes as routes
-	some r in rule.ruled_out with input as of_n1([n1, n2, n3]) with netcause.route as tunnelled with netcause.pod_routes as routes
+	some r in rule.ruled_out with input as of_n1([n1, n2, n3])
+		with netcause.route as tunnelled
+		with netcause.pod_routes as routes
 	r.evidence[0].value == "10.244.2.0/24 via 10.244.2.0 dev flannel.1"
 	count(rule.finding) == 1 with input as of_n1([n1, n2, n3])
 		with netcause.route as none
@@ -252,6 +274,10 @@ test_ruled_out_machine_that_is_no_node if {
 
 test_unexamined_policy_rule if {
 	answer := {"status": "unknown", "detail": "policy rule 100 looks at more than the destination"}
-	rule.unexamined == {{"group": "rules", "reason": answer.detail}} with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
-	count(rule.ruled_out) == 0 with input as of_n1([n1, n2]) with netcause.route as answer with netcause.pod_routes as none_exact
+	rule.unexamined == {{"group": "rules", "reason": answer.detail}} with input as of_n1([n1, n2])
+		with netcause.route as answer
+		with netcause.pod_routes as none_exact
+	count(rule.ruled_out) == 0 with input as of_n1([n1, n2])
+		with netcause.route as answer
+		with netcause.pod_routes as none_exact
 }

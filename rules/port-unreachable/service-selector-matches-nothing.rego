@@ -161,13 +161,15 @@ _open_text := sprintf("no Pod, and no workload that was read, has the labels tha
 	_perhaps,
 ])
 
+default _perhaps := ""
+
 # Other values of the same labels are most often another program's: that its ports are the same is a hint alone.
 _perhaps := sprintf(" (or meant for %s, which no Service selects: it has %s)", [
 	sprintf("Pod %s/%s", [near.pods[0].namespace, near.pods[0].name]),
 	near.labels,
 ]) if {
 	near := [empty.near[0] | some empty in _open; count(empty.near[0].selected_by) == 0][0]
-} else := ""
+}
 
 _select := "selects" if count(_open) == 1
 
