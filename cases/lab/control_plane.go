@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,13 +97,41 @@ func (l *Lab) startControllers(podRange string) error {
 	)
 }
 
-// restartControllers is what an edit of its manifest does.
+// restartControllers is what an edit of its manifest does: the kubelet ends it, and starts it until it stays.
 func (l *Lab) restartControllers(ctx context.Context, podRange string) error {
 	// The kernel's name of a program has 15 letters, and the machine runs no other of these.
-	if err := l.Control().Run(ctx, "pkill -x kube-controller; while pgrep -x kube-controller >/dev/null; do sleep 0.05; done"); err != nil {
+	const running = "pgrep -x kube-controller >/dev/null"
+	control := l.Control()
+	if err := control.Run(ctx, "pkill -x kube-controller; while "+running+"; do sleep 0.05; done"); err != nil {
 		return err
 	}
-	return l.startControllers(podRange)
+	// Its certificate is its own, and it is asked on its own machine.
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: control.dial, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
+	}}
+	return l.await(ctx, "kube-controller-manager", healWithin, func(ctx context.Context) error {
+		if control.Run(ctx, running) != nil {
+			if err := l.startControllers(podRange); err != nil {
+				return err
+			}
+			if err := control.Run(ctx, "until "+running+"; do sleep 0.05; done"); err != nil {
+				return err
+			}
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://127.0.0.1:10257/healthz", nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, control.log("kube-controller-manager"))
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("healthz: %s", response.Status)
+		}
+		return nil
+	})
 }
 
 // connect makes the lab's own client, which dials within the machine of the control plane.
