@@ -36,7 +36,7 @@ hop where it ends comes before what is found elsewhere.
 
 Exit status: 0 nothing found, 1 a root cause at or above --fail-level, or the packet does not arrive,
 2 it could not be done, or whether the packet arrives is not known.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()

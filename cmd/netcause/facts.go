@@ -40,7 +40,7 @@ node, peers and cluster, as rules of scope node see them; without, nodes and clu
   netcause facts incident/ --node n1 .node.links
   netcause facts incident/ --node n1 'some l in input.node.links; l.mtu < 1500; name := l.ifname'
   netcause facts schema Link`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: between(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := ""
 			if len(args) > 1 {
@@ -232,7 +232,7 @@ func newFactsSchemaCommand() *cobra.Command {
 		Example: `  netcause facts schema
   netcause facts schema node.links
   netcause facts schema -o json --scope node > node.json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "input"
 			if len(args) > 0 {

@@ -76,7 +76,7 @@ func newRulesShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one rule: what it finds, what it needs, what follows from it",
-		Args:  cobra.ExactArgs(1),
+		Args:  between(1, 1),
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			library, err := listing.rules.load(cmd.Context())
 			if err != nil {

@@ -32,7 +32,7 @@ func newRulesBenchCommand() *cobra.Command {
 		Short: "Measure what rules take on a bundle, slowest first",
 		Long: `Evaluate each rule, or those named, a number of times on a bundle, and print the time and memory of one
 time, all nodes together. Facts are parsed and converted before.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			library, err := listing.rules.load(cmd.Context())
 			if err != nil {

@@ -24,7 +24,7 @@ schemas) and lib/ (the packages data.netcause.lib…). With them stock OPA check
 
   opa check --strict --capabilities DIR/capabilities.json --schema DIR/schema DIR/lib RULES
   opa test --capabilities DIR/capabilities.json DIR/lib RULES`,
-		Args: cobra.ExactArgs(1),
+		Args: between(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := writeCapabilities(args[0]); err != nil {
 				return fmt.Errorf("write the capabilities: %w", err)

@@ -66,7 +66,7 @@ func newRulesDocsCommand() *cobra.Command {
 		Short: "Write a page for each rule, from its METADATA",
 		Long: `Write into a folder a page for each rule and an index, in Markdown or HTML: what it finds and why that
 breaks traffic, the facts that it needs, what it explains and brings about, and its sources.`,
-		Args: cobra.ExactArgs(1),
+		Args: between(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			library, err := sources.load(cmd.Context())
 			if err != nil {

@@ -33,7 +33,7 @@ not examined for each node. With --explain, for each condition of its findings h
 and how often it held, and the values where it did not.`,
 		Example: `  netcause rules eval path-mtu-mismatch incident/
   netcause rules eval site-mtu incident/ --rules site-mtu --node n1 --explain`,
-		Args: cobra.ExactArgs(2),
+		Args: between(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.evaluate(cmd.Context(), cmd.OutOrStdout(), args[0], args[1])
 		},

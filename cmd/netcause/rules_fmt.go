@@ -22,7 +22,7 @@ func newRulesFmtCommand() *cobra.Command {
 		Long: `Format the .rego files at paths and below folders in place, and name those that changed.
 
 With --check nothing is written: exit status 1 where a file is not as it should be.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			changed := 0
 			for _, path := range paths {

@@ -52,7 +52,7 @@ With --from and --node, the facts are listed that are otherwise on the broken no
 one of the bundle: candidates for evidence.`,
 		Example: `  netcause rules new site-uplink-mtu --scope node
   netcause rules new site-uplink-mtu --scope node --from incident/ --node n1`,
-		Args: cobra.ExactArgs(1),
+		Args: between(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n.ID = args[0]
 			return n.write(cmd.Context(), cmd.OutOrStdout())
