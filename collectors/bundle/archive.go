@@ -253,7 +253,7 @@ func unexpected(err error) error {
 func (a *archive) nested(ctx context.Context, t *tree, name string, r io.Reader, header *tar.Header) error {
 	path := a.path + ": " + printable(name)
 	if a.level >= maxNested {
-		a.in.leave(a.path, name, fmt.Sprintf("an archive in %d others: unpack one of these, and give the folder", maxNested), true)
+		a.in.leave(a.path, name, fmt.Sprintf("an archive in %d others: unpack one of these, and give the folder", maxNested), strings.Contains(name, ".t") || strings.HasSuffix(name, ".zip"))
 		return nil
 	}
 	before := a.in.used

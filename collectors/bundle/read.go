@@ -231,7 +231,8 @@ const maxSealed = 5
 // leave keeps why a file of a bundle is not read. Of an archive, which may hold what is missed, the bundle's input says so too.
 func (in *intake) leave(bundle, name, why string, archive bool) {
 	in.note(bundle, name).PassedOver = why
-	if archive && in.sealed < maxSealed {
+	// A node has archives of its own: rotated logs, an initramfs.
+	if archive && !hopeless(name) && in.sealed < maxSealed {
 		in.sealed++
 		in.problem(bundle, printable(name)+": "+why)
 	}

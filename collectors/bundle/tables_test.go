@@ -69,8 +69,10 @@ func TestReadSealed(t *testing.T) {
 	routes := "default via 10.0.0.254 dev eth0\n"
 	inner := tarOf(t, map[string]string{"a.7z": "7z\xbc\xaf\x27\x1c\x00\x04", "r": routes})
 	deep := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"2.tar.gz": string(tarOf(t, map[string]string{"r": routes})), "r": routes}))})
+	node := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"r": routes, "n1/messages.gz": string(compress(t, []byte("x"))), "n1/boot/initramfs": "\x04\x22\x4d\x18"}))})
 	files := map[string]string{
-		"r": routes, "b.rar": "Rar!\x1a\x07\x01\x00", "c.gpg": "\x8c\x0d\x04\x09\x03\x02", "inner.tar.gz": string(inner), "deep.tar.gz": string(deep),
+		"node.tar.gz": string(node),
+		"r":           routes, "b.rar": "Rar!\x1a\x07\x01\x00", "c.gpg": "\x8c\x0d\x04\x09\x03\x02", "inner.tar.gz": string(inner), "deep.tar.gz": string(deep),
 		"s.tar.xz.gpg": "\x85\x02\x0c\x03\x11",
 	}
 	snapshot, list, err := ReadFiles(t.Context(), []string{folderOf(t, files)}, Limits{})
@@ -85,6 +87,11 @@ func TestReadSealed(t *testing.T) {
 		}
 		if !slices.ContainsFunc(snapshot.Inputs, func(i facts.Input) bool { return strings.Contains(i.Problem, name+": ") }) {
 			t.Errorf("no input says of %s that it is not read: %+v", name, snapshot.Inputs)
+		}
+	}
+	for _, input := range snapshot.Inputs {
+		if strings.Contains(input.Problem, "messages") || strings.Contains(input.Problem, "initramfs") {
+			t.Errorf("a node's own archive is a problem: %+v", input)
 		}
 	}
 	if _, err := Read(t.Context(), []string{onDisk(t, "x.rar", []byte("Rar!\x1a\x07\x01\x00"))}, Limits{}); err == nil || !strings.Contains(err.Error(), "unpack it") {
