@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,5 +184,30 @@ func TestReadTwoClusters(t *testing.T) {
 	}
 	if _, err := Read(t.Context(), []string{folderOf(t, map[string]string{"a/nodes.json": node("1"), "b/nodes.json": node("1")})}, Limits{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Others have Nodes, NetworkPolicies and Services of theirs: only what names a policy is kept of them.
+func TestReadKindsOfOthers(t *testing.T) {
+	list := func(apiVersion, kind, name string) string {
+		return `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "` + apiVersion + `", "kind": "` + kind + `", "metadata": {"name": "` + name + `", "namespace": "kube-system"}, "spec": {"selector": "all()"}}]}`
+	}
+	c := read(t, folderOf(t, map[string]string{
+		"nodes.json": list("v1", "Node", "n1"), "longhorn.json": list("longhorn.io/v1beta2", "Node", "n2"),
+		"netpol.json": list("networking.k8s.io/v1", "NetworkPolicy", "own"), "calico.json": list("crd.projectcalico.org/v1", "NetworkPolicy", "calico"),
+		"calico-v3.json": list("projectcalico.org/v3", "GlobalNetworkPolicy", "global"), "cilium.json": list("cilium.io/v2", "CiliumNetworkPolicy", "calico"),
+		"svc.json": list("v1", "Service", "s"), "ksvc.json": list("serving.knative.dev/v1", "Service", "k"),
+	})).Cluster
+	if len(c.Nodes.Value) != 1 || len(c.NetworkPolicies.Value) != 1 || len(c.Services.Value) != 1 {
+		t.Errorf("%d nodes, %d policies, %d services", len(c.Nodes.Value), len(c.NetworkPolicies.Value), len(c.Services.Value))
+	}
+	var names []string
+	for _, p := range c.OtherPolicies.Value {
+		names = append(names, p.APIGroup+" "+p.Kind+" "+p.Metadata.Name)
+	}
+	slices.Sort(names)
+	want := []string{"cilium.io CiliumNetworkPolicy calico", "crd.projectcalico.org NetworkPolicy calico", "projectcalico.org GlobalNetworkPolicy global"}
+	if !slices.Equal(names, want) || c.OtherPolicies.Status != facts.Read {
+		t.Errorf("%q, %+v", names, c.OtherPolicies.Meta)
 	}
 }
