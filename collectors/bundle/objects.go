@@ -529,7 +529,7 @@ func (o *objects) list(d document, is kindOf) error {
 		} else if kind == "" && d.kind == "endpoints" {
 			kind = "Endpoints"
 		}
-		if k := o.ofAPI(item.APIVersion, kind); k != nil {
+		if k := o.ofAPI(item.APIVersion, kind); k != nil && k.resource.isOf(item.APIVersion) {
 			seen[k] = true
 		}
 		if err := o.item(d, raw, kind, item.APIVersion, namespaces); err != nil {

@@ -190,7 +190,7 @@ func TestReadTwoClusters(t *testing.T) {
 // Others have Nodes, NetworkPolicies and Services of theirs: only what names a policy is kept of them.
 func TestReadKindsOfOthers(t *testing.T) {
 	list := func(apiVersion, kind, name string) string {
-		return `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "` + apiVersion + `", "kind": "` + kind + `", "metadata": {"name": "` + name + `", "namespace": "kube-system"}, "spec": {"selector": "all()"}}]}`
+		return `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "` + apiVersion + `", "kind": "` + kind + `", "metadata": {"name": "` + name + `", "namespace": "kube-system"}, "spec": {}}]}`
 	}
 	c := read(t, folderOf(t, map[string]string{
 		"nodes.json": list("v1", "Node", "n1"), "longhorn.json": list("longhorn.io/v1beta2", "Node", "n2"),
