@@ -214,3 +214,17 @@ test_found_same_link_though_no_other_tunnel_is_known if {
 	other_link := object.union(wrong, {"addresses": [on("eth0", "192.0.2.15"), on("eth1", "192.0.2.228")]})
 	count(rule.finding) == 1 with input as of_one(other_link, [silent_node])
 }
+
+test_ruled_out_calico_ipip_device_bound_to_no_address if {
+	tunl0 := {
+		"ifname": "tunl0",
+		"kind": "ipip",
+		"flags": ["NOARP", "UP", "LOWER_UP"],
+		"mtu": 1480,
+		"tunnel": {"local": "0.0.0.0", "remote": "0.0.0.0"},
+		"source": "ip -d link show dev tunl0",
+	}
+	address := {"projectcalico.org/IPv4Address": "192.0.2.15/24"}
+	calico := object.union(api_node("n1", "192.0.2.15", "192.0.2.15"), {"metadata": {"annotations": address}})
+	ruled_out_only with input as of_one({"object": calico, "links": [tunl0]}, [healthy_peer])
+}

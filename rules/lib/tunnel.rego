@@ -66,6 +66,7 @@ sources(node, cluster) := array.concat(
 		some kind in ["vxlan", "tunnel"]
 		local := link[kind].local
 		not contains(local, ":")
+		local != "0.0.0.0" # bound to none: Calico's tunl0
 	],
 	[{"address": address, "fact": {"fact": key, "value": address, "source": node.object.source}} |
 		some key in _published_by(cluster)
