@@ -13,8 +13,11 @@ import (
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// cniDirs are where CNI configurations are, first the standard place, then that of k3s.
-var cniDirs = []string{"/etc/cni/net.d", "/var/lib/rancher/k3s/agent/etc/cni/net.d"}
+// cniDirs are where CNI configurations are, first the standard place, then those of k3s, OpenShift and MicroK8s.
+var cniDirs = []string{
+	"/etc/cni/net.d", "/var/lib/rancher/k3s/agent/etc/cni/net.d", "/etc/kubernetes/cni/net.d",
+	"/var/snap/microk8s/current/args/cni-network",
+}
 
 // isCNI says whether a runtime reads a file of that name: the extensions that containerd's go-cni and CRI-O's ocicni
 // hand to libcni's ConfFiles. The runtime takes the files in byte order of their names.

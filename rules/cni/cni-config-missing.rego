@@ -17,7 +17,7 @@
 #   scope: node
 #   severity: critical
 #   needs_any: [[cni], [cluster.nodes]]
-#   optional: [cluster.daemonsets, cluster.pods, processes]
+#   optional: [cluster.daemonsets, cluster.pods, links, processes]
 #   explains: [pod-not-networked]
 #   causes: [pod-network-route-missing]
 package netcause.rules.cni.cni_config_missing
@@ -34,6 +34,7 @@ finding contains f if {
 	not _is_ready
 	not _is_starting
 	not _is_going
+	not _has_networked
 
 	f := {
 		"message": sprintf("%s: no Pod on %s gets a network%s.", [_what, input.node.name, _agent_text]),
@@ -92,6 +93,14 @@ unexamined contains {
 } if {
 	_missing
 	_is_ready
+}
+
+unexamined contains {
+	"group": "cluster.nodes",
+	"reason": sprintf("%s is empty, and Pods have devices all the same: its runtime may look elsewhere (crictl info says where)", [_dir]),
+} if {
+	_missing
+	_has_networked
 }
 
 unexamined contains {"group": "processes", "reason": "nothing shows whether it is a node of a cluster"} if {
@@ -156,6 +165,15 @@ _is_ready if {
 	some condition in input.node.object.status.conditions
 	condition.type == "Ready"
 	condition.status == "True"
+}
+
+# Where the Node's condition is not known, devices that lead into other namespaces show that a plugin did its work.
+_has_networked if {
+	not input.node.object
+	some link in input.node.links
+	link.kind == "veth"
+	object.get(link, "link_netnsid", null) != null
+	not regex.match(`^(docker|br-|virbr|lxdbr|lxcbr)`, object.get(link, "master", ""))
 }
 
 _known_to_have_one if count(_valid) > 0

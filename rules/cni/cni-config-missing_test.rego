@@ -168,3 +168,13 @@ test_ruled_out_node_is_taken_away if {
 	going := object.union(denying, {"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]}})
 	ruled_out_only with input as one(node(going, empty))
 }
+
+# A runtime with a folder of its own, and the cluster's objects are not there.
+test_unexamined_pods_have_devices if {
+	devices := {"links": [{"ifname": "cali0a1b2c3d4e5", "kind": "veth", "link_netnsid": 0}]}
+	n := object.union(object.remove(node(denying, empty), ["object"]), devices)
+	alone := {"node": n, "peers": [], "cluster": {}}
+	count(rule.finding) == 0 with input as alone
+	some u in rule.unexamined with input as alone
+	startswith(u.reason, "/etc/cni/net.d is empty, and Pods have devices all the same")
+}
