@@ -15,7 +15,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [addresses, config_files]
-#   optional: [cluster.nodes, cluster.pods, links, processes, routes]
+#   optional: [cluster.daemonsets, cluster.nodes, cluster.pods, links, processes, routes]
 #   explains: [network-unreachable, service-unreachable]
 #   causes: [tunnel-source-not-node-address]
 package netcause.rules.cni.node_static_and_dhcp_address
@@ -26,12 +26,15 @@ import data.netcause.lib.kubernetes
 import data.netcause.lib.network_agent
 import data.netcause.lib.services
 import data.netcause.lib.text
+import data.netcause.lib.tunnel
 import data.netcause.lib.uplink
 
 finding contains f if {
 	some dev, leased in _leased
 	count(_assigned(dev)) > 0
 	count(_clients(dev)) > 0
+	not _leaves_leased(dev)
+	not _depends_on_routes(dev)
 	static := [a | some a in _static(dev); a.local in {assigned.local | some assigned in _assigned(dev)}]
 	kept := _kept(array.concat(static, [leased]))
 
@@ -70,6 +73,41 @@ ruled_out contains {
 	some dev, _ in _leased
 	count(_assigned(dev)) == 0
 	count(_clients(dev)) > 0
+}
+
+ruled_out contains {
+	"message": sprintf("all that leaves by %s has the leased address, by which the cluster knows it", [dev]),
+	"evidence": [address.fact(a) | some a in address.ipv4(input.node, dev)],
+} if {
+	input.node.object
+	some dev, _ in _leased
+	count(_assigned(dev)) > 0
+	count(_clients(dev)) > 0
+	_leaves_leased(dev)
+}
+
+unexamined contains {
+	"group": "cluster.nodes",
+	"reason": sprintf(
+		"all that leaves by %s has the leased address %s: whether the cluster knows it by that is not known",
+		[dev, lease.local],
+	),
+} if {
+	not input.node.object
+	some dev, lease in _leased
+	count(_assigned(dev)) > 0
+	count(_clients(dev)) > 0
+	_leaves_leased(dev)
+}
+
+unexamined contains {
+	"group": "routes",
+	"reason": sprintf("%s has a leased address beside a static one: with which of them packets leave is not known", [dev]),
+} if {
+	some dev, _ in _leased
+	count(_assigned(dev)) > 0
+	count(_clients(dev)) > 0
+	_depends_on_routes(dev)
 }
 
 unexamined contains {
@@ -140,6 +178,45 @@ _consequence(kept, leased, static) := sprintf(
 	_registered(kept)
 	other := [a | some a in [leased, static]; a.local != kept.local][0]
 } else := "packets may leave with either, and peers expect one"
+
+# _leaves_leased says that the leased address is the source of all that leaves by an uplink, and the one that the cluster
+# knows the node by, where that is known: the static one beside it is for who comes to it.
+_leaves_leased(dev) if {
+	_sources(dev) == {_leased[dev].local}
+	_is_not_foreign(_leased[dev])
+}
+
+_is_not_foreign(a) if _registered(a)
+
+_is_not_foreign(_) if not input.node.object
+
+# Unless the cluster knows the node by the static address, it is the routes that tell whether the leased one is to blame.
+_depends_on_routes(dev) if {
+	not input.node.routes
+	count([a | some a in _static(dev); _registered(a)]) == 0
+}
+
+# _sources are those of an uplink's addresses that its routes name as their source, or that the kernel takes for those that
+# name none (inet_select_addr of net/ipv4/devinet.c passes over secondary ones), and those that tunnels are bound to.
+_sources(dev) := (named | chosen) | bound if {
+	own := {a.local | some a in address.ipv4(input.node, dev)}
+	routes := [route |
+		some route in input.node.routes
+		dev in uplink.route_devices(route)
+		object.get(route, "type", "unicast") == "unicast"
+		object.get(route, "table", 254) != 255
+		not contains(route.dst, ":")
+	]
+	count(routes) > 0
+	named := {route.src | some route in routes; route.src in own}
+	chosen := {_primary(dev) | some route in routes; not route.src}
+	bound := {source.address | some source in tunnel.sources(input.node, input.cluster); source.address in own}
+}
+
+_primary(dev) := [a.local |
+	some a in address.ipv4(input.node, dev)
+	not "secondary" in object.get(a, "flags", [])
+][0]
 
 # _not_understood is what of the files may ask for it.
 _not_understood(dev) := [sprintf("not understood: %s", [concat(", ", text.few(sources))])] if {

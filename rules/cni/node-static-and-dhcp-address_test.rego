@@ -369,3 +369,37 @@ test_unexamined_says_what_was_not_understood if {
 	some u in rule.unexamined with input as incident(object.union(both, {"config_files": {"interfaces": []}}))
 	endswith(u.reason, "asks for a lease")
 }
+
+# netplan with dhcp4 and an address more, for an ingress: the kernel has it as secondary, the client names its source.
+extra_address := object.union(both, {
+	"object": registered("192.0.2.228"),
+	"addresses": [
+		object.union(leased("eth0"), {"flags": []}),
+		object.union(static("eth0"), {"flags": ["secondary"]}),
+	],
+	"routes": [
+		object.union(default_by("eth0"), {"src": "192.0.2.228"}),
+		{"dst": "192.0.2.0/24", "dev": "eth0", "src": "192.0.2.228"},
+	],
+})
+
+test_ruled_out_all_leaves_with_the_leased_address_of_the_node if {
+	nothing_found with input as incident(extra_address)
+}
+
+test_found_static_address_is_the_source_of_the_network if {
+	routes := array.concat(extra_address.routes, [{"dst": "192.0.2.0/24", "dev": "eth0", "src": "192.0.2.15"}])
+	count(rule.finding) == 1 with input as incident(object.union(extra_address, {"routes": routes}))
+}
+
+test_unexamined_all_leaves_with_the_leased_address_and_no_node_is_known if {
+	alone := incident(object.remove(extra_address, ["object"]))
+	count(rule.finding) == 0 with input as alone
+	{u.group | some u in rule.unexamined} == {"cluster.nodes"} with input as alone
+}
+
+test_unexamined_extra_address_and_routes_not_read if {
+	unread := incident(object.remove(extra_address, ["routes"]))
+	count(rule.finding) == 0 with input as unread
+	{u.group | some u in rule.unexamined} == {"routes"} with input as unread
+}
