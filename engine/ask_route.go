@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/netcause/netcause/engine/datapath"
 	"github.com/netcause/netcause/engine/facts"
 )
 
@@ -20,17 +21,25 @@ func askRoute(in *incident, args []any) (any, error) {
 		return nil, err
 	}
 	if node.node == nil || node.node.Routes.Status != facts.Read {
-		return routeAnswer{Status: "unknown", Detail: "the routes of " + node.name + " were not read"}, nil
+		return routesUnread(node), nil
 	}
-	switch r := in.model().Namespace(node.name, "").LookupDestination(address); {
+	return routeAnswerOf(in.model().Namespace(node.name, "").LookupDestination(address)), nil
+}
+
+func routesUnread(node *nodeView) routeAnswer {
+	return routeAnswer{Status: "unknown", Detail: "the routes of " + node.name + " were not read"}
+}
+
+func routeAnswerOf(r datapath.Result) routeAnswer {
+	switch {
 	case r.Type == "unknown":
-		return routeAnswer{Status: "unknown", Route: r.Route, Detail: r.Reason}, nil
+		return routeAnswer{Status: "unknown", Route: r.Route, Detail: r.Reason}
 	case r.Route == nil && r.Rule != nil:
-		return routeAnswer{Status: "none", Detail: fmt.Sprintf("policy rule %d is %s", r.Rule.Priority, r.Rule.Action)}, nil
+		return routeAnswer{Status: "none", Detail: fmt.Sprintf("policy rule %d is %s", r.Rule.Priority, r.Rule.Action)}
 	case r.Route == nil:
-		return routeAnswer{Status: "none", Detail: "no table has a route"}, nil
+		return routeAnswer{Status: "none", Detail: "no table has a route"}
 	default:
-		return routeAnswer{Status: "route", Route: r.Route}, nil
+		return routeAnswer{Status: "route", Route: r.Route}
 	}
 }
 

@@ -30,7 +30,10 @@ func TestAskRoute(t *testing.T) {
 	suppress := lookup(10, facts.TableMain)
 	suppress.SuppressPrefixlength = 0
 	marked := lookup(10, 100)
-	marked.Fwmark = 1
+	marked.Fwmark, marked.Fwmask = 1, 0xffffffff
+	unmarked, from := marked, lookup(10, 100)
+	unmarked.Not = true
+	from.From = "10.233.64.0/24"
 	blackhole, jump := lookup(5, 0), lookup(5, 0)
 	blackhole.Action = "blackhole"
 	jump.Action, jump.Goto = "goto", 30
@@ -47,7 +50,9 @@ func TestAskRoute(t *testing.T) {
 		{"local before main", "10.0.0.1", standard, "route", "eth0"},
 		{"no policy rules were read", "10.0.0.1", nil, "route", "eth0"},
 		{"suppressed default", "192.0.2.1", []facts.RoutingRule{suppress, lookup(20, 100)}, "route", "wg0"},
-		{"a mark may decide", "192.0.2.1", with(marked), "unknown", "wg0"},
+		{"packets with a mark", "192.0.2.1", with(marked), "route", "eth1"},
+		{"packets without a mark", "192.0.2.1", with(unmarked), "route", "wg0"},
+		{"the source may decide", "192.0.2.1", with(from), "unknown", "wg0"},
 		{"to another network", "10.233.65.9", with(to), "route", "flannel.1"},
 		{"to this network", "192.0.2.1", with(to), "route", "wg0"},
 		{"throw goes on", "198.51.100.1", with(lookup(5, 200)), "route", "eth1"},
@@ -75,6 +80,32 @@ func TestAskRoute(t *testing.T) {
 				t.Errorf("%s by %q, want %s by %q", answer.Status, dev, c.status, c.dev)
 			}
 		})
+	}
+}
+
+// A Pod of the second card has a table of its own, by its source.
+func TestAskLookup(t *testing.T) {
+	n := node("n1")
+	n.Routes = facts.ReadGroup([]facts.Route{
+		{Type: "unicast", Dst: netip.MustParsePrefix("0.0.0.0/0"), Dev: "eth0", Table: facts.TableMain},
+		{Type: "unicast", Dst: netip.MustParsePrefix("0.0.0.0/0"), Dev: "eth1", Table: 2},
+	})
+	n.Rules = facts.ReadGroup([]facts.RoutingRule{
+		{Family: "inet", Priority: 1536, Action: "lookup", Table: 2, From: "192.0.2.30", SuppressPrefixlength: -1},
+		{Family: "inet", Priority: 32766, Action: "lookup", Table: facts.TableMain, SuppressPrefixlength: -1},
+	})
+	in := newIncident(&facts.Snapshot{Nodes: []*facts.Node{n}})
+	for src, dev := range map[string]string{"192.0.2.30": "eth1", "192.0.2.31": "eth0"} {
+		answer, err := askLookup(in, []any{"n1", map[string]any{"src": src, "dst": "198.51.100.1", "iif": "veth0"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer.(routeAnswer); got.Status != "route" || got.Route.Dev != dev {
+			t.Errorf("from %s: %+v", src, got)
+		}
+	}
+	if _, err := askLookup(in, []any{"n1", map[string]any{"dst": "198.51.100.1"}}); err == nil {
+		t.Error("a packet that comes from nowhere")
 	}
 }
 

@@ -201,13 +201,23 @@ func firstOfRange(object *facts.NodeObject) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// dev is the device that packets to an address leave by, empty where the facts do not tell.
+// dev is the device that packets to an address leave by, empty where the facts do not tell. Where policy rules look at the
+// source it is that of what a Pod of the node sends, or the node itself.
 func (s *serviceSight) dev(address netip.Addr) string {
 	got, err := askRoute(s.in, []any{s.node.name, address.String()})
-	if answer, ok := got.(routeAnswer); err == nil && ok && answer.Status == "route" {
-		return answer.Route.Dev
+	answer, ok := got.(routeAnswer)
+	if err == nil && ok && answer.Status == "unknown" {
+		packet := map[string]any{"dst": address.String(), "iif": "lo"}
+		if s.pod.IsValid() {
+			packet["src"], packet["iif"] = s.pod.String(), s.podDev
+		}
+		got, err = askLookup(s.in, []any{s.node.name, packet})
+		answer, ok = got.(routeAnswer)
 	}
-	return ""
+	if err != nil || !ok || answer.Status != "route" {
+		return ""
+	}
+	return answer.Route.Dev
 }
 
 type serviceWay struct {

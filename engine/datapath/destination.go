@@ -7,9 +7,9 @@ import (
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// LookupDestination is the route for a destination of which nothing else of the packet is known: whatever its source, mark
-// and device. Where a policy rule looks at more and its table has a route, the answer is "unknown" with that route. Where
-// the policy rules were not read, the kernel's own count.
+// LookupDestination is the route for a packet without a mark of which nothing but the destination is known: whatever its
+// source and device. Where a policy rule looks at more and its table has a route, the answer is "unknown" with that route.
+// Where the policy rules were not read, the kernel's own count.
 func (n *Namespace) LookupDestination(dst netip.Addr) Result {
 	if n.facts.Routes.Status != facts.Read {
 		return Result{Type: "unknown", Reason: "the routes were not read", Missing: missing(n, "routes")}
@@ -29,10 +29,15 @@ func (n *Namespace) LookupDestination(dst netip.Addr) Result {
 	}
 	for i := 0; i < len(p.rules); i++ {
 		rule := &p.rules[i]
-		if rule.to.IsValid() && rule.broken == "" && rule.to.Contains(dst) == rule.Not {
+		marked := (rule.Fwmark^f.Mark)&rule.Fwmask != 0 // it is about packets with a mark
+		switch {
+		case marked && !rule.Not:
+			continue
+		case marked:
+		case rule.to.IsValid() && rule.broken == "" && rule.to.Contains(dst) == rule.Not:
 			continue
 		}
-		selective := rule.beyondDestination()
+		selective := !marked && rule.beyondDestination()
 		switch rule.Action {
 		case "nop", "l3mdev": // of a VRF no packet without a device is
 			continue
@@ -63,9 +68,12 @@ func selectiveReason(rule *policyRule) string {
 	return fmt.Sprintf("policy rule %d looks at more than the destination", rule.Priority)
 }
 
-// beyondDestination is whether the rule looks at more than the destination.
+// beyondDestination is whether the rule looks at more than the destination and the mark.
 func (r *policyRule) beyondDestination() bool {
+	rule := *r.RoutingRule
+	rule.Fwmark, rule.Fwmask = 0, 0
 	other := *r
+	other.RoutingRule = &rule
 	other.to = netip.Prefix{}
 	other.Not = r.Not && !r.to.IsValid()
 	return other.selective()

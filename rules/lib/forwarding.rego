@@ -15,7 +15,7 @@ _most_peers := 50
 flows(node, cluster) := [flow |
 	own := own_end(node)
 	some peer in array.slice(peers(node, cluster), 0, _most_peers)
-	other := peer_end(node, cluster, peer)
+	other := _peer_end(node, cluster, peer, own)
 	some flow in [
 		{
 			"title": sprintf("from Pods of %s to those of %s", [node.name, peer.metadata.name]),
@@ -60,10 +60,11 @@ own_end(node) := [end |
 	end := {"address": address, "dev": dev}
 ][0]
 
-peer_end(node, cluster, peer) := [end |
+# _peer_end is a Pod of another node, and the device by which packets of the node's own Pod leave for it.
+_peer_end(node, cluster, peer, own) := [end |
 	pods := [pod | some pod in cluster.pods; pod.spec.nodeName == peer.metadata.name]
 	some address in array.concat(array.slice(pod_devices.pod_addresses(pods), 0, 3), _in_ranges(peer))
-	answer := netcause.route(node.name, address)
+	answer := netcause.lookup(node.name, {"src": own.address, "dst": address, "iif": own.dev})
 	answer.status == "route"
 	dev := uplink.route_devices(answer.route)[0]
 	end := {"address": address, "dev": dev}
@@ -71,7 +72,7 @@ peer_end(node, cluster, peer) := [end |
 
 # Its own Pods are behind no gateway.
 _device(node, address) := uplink.route_devices(answer.route)[0] if {
-	answer := netcause.route(node.name, address)
+	answer := pod_devices.way(node, address)
 	answer.status == "route"
 	not answer.route.via
 	answer.route.dst != "0.0.0.0/0"

@@ -14,6 +14,26 @@ internal_ip_fact(api_node) := {
 	"source": api_node.source,
 }
 
+# ipv6_alone says that the cluster knows a Node by IPv6 addresses alone: its Pods have no others. A bridge of containers or
+# a network of storage may have IPv4 addresses there all the same.
+ipv6_alone(api_node) if {
+	addresses := internal_ips(api_node)
+	count(addresses) > 0
+	every address in addresses {
+		contains(address, ":")
+	}
+}
+
+# perhaps_ipv6_alone says of a machine whose Node is not known that only IPv6 leads out of it.
+perhaps_ipv6_alone(node) if {
+	not node.object
+	uplinks := {route.dev | some route in node.routes; route.dst == "::/0"; route.dev}
+	count(uplinks) > 0
+	every dev in uplinks {
+		count([a | some a in node.addresses; a.dev == dev; a.family == "inet"]) == 0
+	}
+}
+
 # not_ready says that a Node's or Pod's condition denies it: one without conditions counts as ready.
 not_ready(it) if {
 	some condition in it.status.conditions

@@ -15,11 +15,11 @@ carriers(node, cluster) := [carrier |
 ]
 
 _devices(node, cluster) := {link |
-	some link in array.concat(tunnel.in_use(node, cluster), [l | some l in node.links; _of_programs(l)])
+	some link in array.concat(tunnel.in_use(node, cluster), [l | some l in node.links; of_programs(l)])
 }
 
-# No route leads into these: eBPF programs and Open vSwitch put packets there.
-_of_programs(link) if {
+# of_programs says that no route leads into a tunnel: eBPF programs and Open vSwitch put packets there.
+of_programs(link) if {
 	regex.match(`^(cilium_(vxlan|geneve)|(vxlan|genev)_sys_[0-9]+)$`, link.ifname)
 	"UP" in link.flags
 }
@@ -124,7 +124,7 @@ _sources(node, cluster) := [source.address | some source in tunnel.sources(node,
 # packet is the first one that a tunnel's peer sends to the node.
 packet(node, carrier, own, peer) := object.union_n([
 	{"src": peer, "dst": own, "proto": carrier.proto, "ctstate": "NEW"},
-	{"iif": dev | dev := uplink.holder(node, own)},
+	{"iif": dev | dev := uplink.arrival(node, own, peer)},
 	{"dport": carrier.dport | carrier.dport},
 ])
 

@@ -10,7 +10,7 @@ import data.netcause.lib.uplink
 # own are those that lead to the node's own Pods: the bridge, or one for each Pod.
 own(node) := ({dev |
 	some address in _own_addresses(node)
-	answer := netcause.route(node.name, address)
+	answer := way(node, address)
 	answer.route.dst != "0.0.0.0/0"
 	some dev in uplink.route_devices(answer.route)
 } | {a.dev |
@@ -22,6 +22,14 @@ own(node) := ({dev |
 	some link in node.links
 	link.kind == "bridge"
 	link.ifname in _bridges
+}
+
+# way is the node's route to an address, whatever the source; where policy rules look at that, what the node itself sends.
+way(node, address) := answer if {
+	answer := netcause.route(node.name, address)
+	answer.status != "unknown"
+} else := netcause.lookup(node.name, {"dst": address, "iif": "lo"}) if {
+	netcause.route(node.name, address).status == "unknown"
 }
 
 # The bridges of the bridge plugin (flannel's too), kubenet and kube-router are known by name.
@@ -48,7 +56,7 @@ pod_addresses(pods) := [pod.status.podIP |
 	pod.status.podIP != ""
 ]
 
-# by_programs is the agent whose eBPF programs may carry Pods' packets past the kernel's own forwarding.
+# by_programs is whose eBPF programs, or flows of Open vSwitch, may carry Pods' packets past the kernel's own forwarding.
 by_programs(node, cluster) := "Cilium" if {
 	some process in node.processes
 	process.comm == "cilium-agent"
@@ -58,6 +66,9 @@ by_programs(node, cluster) := "Cilium" if {
 } else := "Calico's eBPF data plane" if {
 	some link in node.links
 	link.ifname == "bpfin.cali"
+} else := "Open vSwitch" if {
+	some link in node.links
+	link.ifname in {"antrea-gw0", "ovn-k8s-mp0", "ovn0"}
 }
 
 # beside_host is the network plugin that gives Pods a device of the node's network: the node forwards nothing for them.

@@ -17,6 +17,25 @@ device(node) := array.flatten([_registered(node), _below_tunnels(node), _default
 # holder is the device that has an address.
 holder(node, local) := [a.dev | some a in node.addresses; a.local == local][0]
 
+# arrival is the device by which a peer's packets to an address of the node come in. Where the address is on loopback or on
+# a dummy device (a fabric that is routed to the host), that is where the way to the peer leaves.
+arrival(node, local, peer) := dev if {
+	dev := holder(node, local)
+	not _is_inside(node, dev)
+} else := route_devices(answer.route)[0] if {
+	_is_inside(node, holder(node, local))
+	answer := netcause.lookup(node.name, {"src": local, "dst": peer, "iif": "lo"})
+	answer.status == "route"
+}
+
+_is_inside(_, "lo")
+
+_is_inside(node, dev) if {
+	some link in node.links
+	link.ifname == dev
+	link.kind == "dummy"
+}
+
 _registered(node) := [dev |
 	some local in kubernetes.internal_ips(node.object)
 	dev := holder(node, local)

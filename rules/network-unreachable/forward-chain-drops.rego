@@ -29,6 +29,7 @@ package netcause.rules.network_unreachable.forward_chain_drops
 
 import data.netcause.lib.firewall
 import data.netcause.lib.forwarding
+import data.netcause.lib.kubernetes
 import data.netcause.lib.pod_devices
 import data.netcause.lib.text
 
@@ -99,12 +100,26 @@ unexamined contains {
 	count(_stopped) > 0
 }
 
-unexamined contains {
-	"group": "cluster.pods",
-	"reason": "no IPv4 Pod of its own is known, and no route to its range: there is no packet to follow",
-} if {
+unexamined contains _no_packet if {
 	count(_peers) > 0
 	count(_ways) == 0
+}
+
+default _no_packet := {
+	"group": "cluster.pods",
+	"reason": "no IPv4 Pod of its own is known, and no route to its range: there is no packet to follow",
+}
+
+_no_packet := {
+	"group": "links",
+	"reason": sprintf("by which devices the programs of %s let Pods' packets come and go is not known", [_by_programs]),
+} if {
+	_by_programs
+} else := {
+	"group": "routes",
+	"reason": "the cluster knows it by IPv6 alone, and only packets of IPv4 are followed",
+} if {
+	kubernetes.ipv6_alone(input.node.object)
 }
 
 _by_programs := pod_devices.by_programs(input.node, input.cluster)

@@ -23,6 +23,8 @@ route("n1", "10.244.1.2") := {"status": "route", "route": {"dst": "10.244.1.0/24
 
 route("n1", "10.244.2.2") := {"status": "route", "route": {"dst": "10.244.2.0/24", "via": "10.244.2.0", "dev": "vx.1"}}
 
+lookup(node, packet) := route(node, packet.dst)
+
 accepted := {"verdict": "accept", "unread": []}
 
 policy(owners) := {
@@ -55,6 +57,7 @@ dropped(decider) := {"verdict": "drop", "rule": decider, "unread": []}
 test_found_policy_of_docker if {
 	found := rule.finding with input as one(node)
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as dropped(policy(["Docker"]))
 	count(found) == 1
 	some f in found
@@ -79,6 +82,7 @@ test_found_policy_of_docker if {
 test_found_follows_the_packet_of_the_devices if {
 	some f in rule.finding with input as one(node)
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as only_inbound_drops
 	f.message == concat("", [
 		"n1 stops packets that it forwards from Pods of n2 to those of n1: ",
@@ -94,17 +98,24 @@ only_inbound_drops("n1", "forward", packet) := dropped(policy(["Docker"])) if {
 } else := accepted
 
 test_found_rule_of_nobody if {
-	some f in rule.finding with input as one(node) with netcause.route as route with netcause.traverse as dropped(reject)
+	some f in rule.finding with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as dropped(reject)
 	contains(f.message, "which no chain or table names the owner of")
 	startswith(f.fix.steps[0].run, "iptables -t filter -I FORWARD -s ")
 }
 
 test_found_ufw_and_firewalld if {
 	ufw := object.union(policy(["ufw"]), {"chain": "ufw-reject-forward"})
-	some f in rule.finding with input as one(node) with netcause.route as route with netcause.traverse as dropped(ufw)
+	some f in rule.finding with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as dropped(ufw)
 	f.fix.steps == [{"node": "n1", "run": "ufw route allow from 10.244.0.0/16\nufw route allow to 10.244.0.0/16"}]
 	some g in rule.finding with input as one(node)
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as dropped(policy(["firewalld"]))
 	g.fix.steps[0].run == concat("\n", [
 		"firewall-cmd --zone=trusted --add-source=10.244.0.0/16",
@@ -125,7 +136,10 @@ test_found_nftables_without_a_known_network if {
 		"source": "nft -j list ruleset, line 4",
 	}
 	bare := object.remove(node, ["flannel_subnet_env"])
-	some f in rule.finding with input as one(bare) with netcause.route as route with netcause.traverse as dropped(native)
+	some f in rule.finding with input as one(bare)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as dropped(native)
 	split(f.fix.steps[0].run, "\n") == [
 		"nft insert rule inet site forward ip saddr 10.244.1.0/24 accept",
 		"nft insert rule inet site forward ip daddr 10.244.1.0/24 accept",
@@ -135,26 +149,43 @@ test_found_nftables_without_a_known_network if {
 }
 
 test_ruled_out_policy_drop_with_accepts if {
-	count(rule.finding) == 0 with input as one(node) with netcause.route as route with netcause.traverse as accepted
-	some r in rule.ruled_out with input as one(node) with netcause.route as route with netcause.traverse as accepted
+	count(rule.finding) == 0 with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as accepted
+	some r in rule.ruled_out with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as accepted
 	contains(r.message, "(2 ways followed)")
-	count(rule.unexamined) == 0 with input as one(node) with netcause.route as route with netcause.traverse as accepted
+	count(rule.unexamined) == 0 with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as accepted
 }
 
 test_ruled_out_network_policy if {
 	calico := object.union(reject, {"chain": "cali-tw-cali12", "owners": ["Calico"]})
-	count(rule.finding) == 0 with input as one(node) with netcause.route as route with netcause.traverse as dropped(calico)
+	count(rule.finding) == 0 with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as dropped(calico)
 	count(rule.ruled_out) == 1 with input as one(node)
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as dropped(calico)
 }
 
 test_ruled_out_no_node_and_only_node if {
 	count(rule.ruled_out) == 1 with input as one(object.remove(node, ["object"]))
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as accepted
 	alone := object.union(one(node), {"cluster": {"nodes": [n1]}})
-	some r in rule.ruled_out with input as alone with netcause.route as route with netcause.traverse as accepted
+	some r in rule.ruled_out with input as alone
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as accepted
 	contains(r.message, "only Node")
 }
 
@@ -164,15 +195,27 @@ test_unexamined_other_backend_not_read if {
 		"detail": "what was read lets it pass, and not all listings were read",
 		"unread": ["iptables_legacy"],
 	}
-	count(rule.finding) == 0 with input as one(node) with netcause.route as route with netcause.traverse as answer
-	count(rule.ruled_out) == 0 with input as one(node) with netcause.route as route with netcause.traverse as answer
-	some u in rule.unexamined with input as one(node) with netcause.route as route with netcause.traverse as answer
+	count(rule.finding) == 0 with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as answer
+	count(rule.ruled_out) == 0 with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as answer
+	some u in rule.unexamined with input as one(node)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as answer
 	u.group == "iptables_legacy"
 }
 
 test_unexamined_no_pod_is_known if {
 	unknown := {"status": "none"}
-	some u in rule.unexamined with input as one(node) with netcause.route as unknown with netcause.traverse as accepted
+	some u in rule.unexamined with input as one(node)
+		with netcause.route as unknown
+		with netcause.lookup as unknown
+		with netcause.traverse as accepted
 	u.group == "cluster.pods"
 }
 
@@ -180,8 +223,37 @@ test_unexamined_programs_may_carry_it if {
 	n := object.union(node, {"processes": [{"comm": "cilium-agent"}]})
 	count(rule.finding) == 0 with input as one(n)
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as dropped(policy([]))
 	count(rule.unexamined) == 1 with input as one(n)
 		with netcause.route as route
+		with netcause.lookup as lookup
 		with netcause.traverse as dropped(policy([]))
+}
+
+test_unexamined_no_devices_of_ciliums_pods if {
+	n := object.union(node, {"processes": [{"comm": "cilium-agent"}]})
+	unknown := {"status": "none"}
+	some u in rule.unexamined with input as one(n)
+		with netcause.route as unknown
+		with netcause.traverse as accepted
+	u.reason == "by which devices the programs of Cilium let Pods' packets come and go is not known"
+}
+
+# Antrea's Pods reach those of other nodes through Open vSwitch alone.
+test_unexamined_open_vswitch_may_carry_it if {
+	n := object.union(node, {"links": [{"ifname": "antrea-gw0", "kind": "openvswitch"}]})
+	count(rule.finding) == 0 with input as one(n)
+		with netcause.route as route
+		with netcause.lookup as lookup
+		with netcause.traverse as dropped(policy(["Docker"]))
+}
+
+test_unexamined_node_of_ipv6_alone if {
+	six := {"metadata": {"name": "n1"}, "status": {"addresses": [{"type": "InternalIP", "address": "2001:db8:1::11"}]}}
+	unknown := {"status": "none"}
+	some u in rule.unexamined with input as one(object.union(node, {"object": six}))
+		with netcause.route as unknown
+		with netcause.traverse as accepted
+	contains(u.reason, "by IPv6 alone")
 }

@@ -89,6 +89,26 @@ ruled_out contains {"message": "no other Node is alive", "evidence": []} if {
 	count(_ways) == 0
 }
 
+ruled_out contains {
+	"message": "the cluster knows it by IPv6 alone, for which the kernel has no such filter",
+	"evidence": [kubernetes.internal_ip_fact(input.node.object)],
+} if {
+	kubernetes.ipv6_alone(input.node.object)
+	count(_ways) == 0
+}
+
+ruled_out contains {
+	"message": sprintf("%s are in one network, and rp_filter is 1 on none of them", [concat(" and ", _twins)]),
+	"evidence": [fact | some dev in _twins; some fact in _filter_facts(dev)],
+} if {
+	count(_ways) == 0
+	count(_twins) > 1
+	count(forwarding.peers(input.node, input.cluster)) > 0
+	every dev in _twins {
+		_filter(dev) != 1
+	}
+}
+
 unexamined contains {"group": group, "reason": sprintf("%s: %s", [_unknown[0].title, _unknown[0].answer.detail])} if {
 	some group in _groups(_unknown[0].answer)
 }
@@ -99,15 +119,29 @@ unexamined contains {
 } if {
 	count(_twins) > 1
 	some dev in _twins
-	sysctl.value(input.node, sysctl.of_device("ipv4", dev, "rp_filter")) == "1"
+	not _is_lenient(dev)
 }
 
 unexamined contains {"group": "addresses", "reason": "none of its addresses is one that the cluster knows it by"} if {
 	input.node.object
 	count(forwarding.peers(input.node, input.cluster)) > 0
+	not kubernetes.ipv6_alone(input.node.object)
 	count(_ways) == 0
 	count(_twins) < 2
 }
+
+# _filter is the greater of all and the device's (ip-sysctl.rst).
+_filter(dev) := max([to_number(sysctl.value(input.node, key)) | some key in _filter_keys(dev)]) if {
+	every key in _filter_keys(dev) {
+		sysctl.value(input.node, key)
+	}
+}
+
+_is_lenient(dev) if _filter(dev) != 1
+
+_filter_keys(dev) := ["net.ipv4.conf.all.rp_filter", sysctl.of_device("ipv4", dev, "rp_filter")]
+
+_filter_facts(dev) := [sysctl.fact(input.node, key) | some key in _filter_keys(dev)]
 
 _ways := array.flatten([_from_nodes, _from_pods, _from_own_pods])
 
@@ -117,7 +151,7 @@ _from_nodes := [way |
 	some peer in array.slice(forwarding.peers(input.node, input.cluster), 0, 50)
 	some source in _sources(peer, _own_address)
 	source != _own_address
-	packet := {"src": source, "dst": _own_address, "iif": uplink.holder(input.node, _own_address)}
+	packet := {"src": source, "dst": _own_address, "iif": uplink.arrival(input.node, _own_address, source)}
 	way := {
 		"title": sprintf("packets of node %s", [peer.metadata.name]),
 		"peer": peer.metadata.name,
@@ -187,10 +221,11 @@ _arrival(peer, address) := [link.ifname |
 	_same_tunnel(link, theirs)
 ][0]
 
-_arrival(peer, address) := uplink.holder(input.node, route.via) if {
+_arrival(peer, address) := uplink.arrival(input.node, route.via, source) if {
 	route := netcause.route(peer.name, address).route
 	route.via
 	not _leaves_by_tunnel(peer, route)
+	source := kubernetes.internal_ips(object.get(peer, "object", {}))[0]
 }
 
 _same_tunnel(link, theirs) if {

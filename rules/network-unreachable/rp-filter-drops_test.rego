@@ -205,3 +205,54 @@ test_unexamined_two_cards_in_one_network if {
 		with netcause.route as no_route
 	contains(u.reason, "eth0 and eth1 are in one network")
 }
+
+on_one_network(greatest, each) := object.union(node, {
+	"addresses": [
+		{"dev": "eth0", "family": "inet", "local": "10.1.0.7", "prefixlen": 24},
+		{"dev": "eth1", "family": "inet", "local": "10.1.0.1", "prefixlen": 24},
+	],
+	"sysctls": {
+		"net.ipv4.conf.all.rp_filter": {"value": greatest},
+		"net.ipv4.conf.eth0.rp_filter": {"value": each},
+		"net.ipv4.conf.eth1.rp_filter": {"value": each},
+	},
+})
+
+# The greater of all and the device's counts.
+test_unexamined_two_cards_in_one_network_strict_for_all if {
+	{u.group | some u in rule.unexamined} == {"neighbours"} with input as one(on_one_network("1", "0"), [])
+		with netcause.reverse_path as strict
+		with netcause.route as no_route
+}
+
+test_ruled_out_two_cards_in_one_network_loose_for_all if {
+	ruled_out_only with input as one(on_one_network("2", "1"), [])
+		with netcause.reverse_path as strict
+		with netcause.route as no_route
+}
+
+test_ruled_out_node_of_ipv6_alone if {
+	six := [object.union(api_node(name, address, cidr), {}) |
+		some [name, address, cidr] in [["n1", "2001:db8:1::11", "2001:db8:f1::/64"], ["n2", "2001:db8:1::12", "2001:db8:f2::/64"]]
+	]
+	n := object.union(node, {"object": six[0]})
+	ruled_out_only with input as {"node": n, "peers": [], "cluster": {"nodes": six}}
+		with netcause.reverse_path as strict
+		with netcause.route as no_route
+}
+
+# A fabric that is routed to the host: the address is on lo, packets for it come by the card that leads to the peer.
+test_ruled_out_node_address_on_loopback if {
+	n := object.union(node, {"addresses": [
+		{"dev": "lo", "family": "inet", "local": "10.1.0.1", "prefixlen": 32},
+		{"dev": "eth0", "family": "inet", "local": "172.16.1.2", "prefixlen": 31},
+	]})
+	ruled_out_only with input as one(n, [])
+		with netcause.reverse_path as only_by_eth0
+		with netcause.route as no_route
+		with netcause.lookup as {"status": "route", "route": {"dst": "0.0.0.0/0", "via": "172.16.1.3", "dev": "eth0"}}
+}
+
+only_by_eth0("n1", packet) := pass if {
+	packet.iif == "eth0"
+} else := strict
