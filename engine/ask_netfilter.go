@@ -49,12 +49,26 @@ func askKubeProxyRules(in *incident, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	node, err := nodeArgument(in, args)
+	if err != nil {
+		return nil, err
+	}
+	family, read := "ip", r.v4
+	ipv6Alone, known := in.servesIPv6Alone(node, r)
+	switch {
+	case ipv6Alone:
+		family, read = "ip6", r.v6
+	case !known:
+		read.unknown = slices.Concat(r.v4.unknown, r.v6.unknown)
+		slices.Sort(read.unknown)
+		read.unknown = slices.Compact(read.unknown)
+	}
 	answer := kubeProxyRulesAnswer{
-		Known: r.known, Unknown: r.unknown,
-		Modes: []kubeProxyAnswer{}, Detached: []Evidence{}, LookedAt: r.lookedAt,
+		Known: read.known, Unknown: read.unknown,
+		Modes: []kubeProxyAnswer{}, Detached: []Evidence{}, LookedAt: read.lookedAt,
 	}
 	for _, mode := range r.KubeProxyModes() {
-		if mode.Family != "ip" {
+		if mode.Family != family {
 			continue
 		}
 		evidence := r.evidence(mode.Evidence)
@@ -66,6 +80,66 @@ func askKubeProxyRules(in *incident, args []any) (any, error) {
 		answer.Modes = append(answer.Modes, kubeProxyAnswer{string(mode.Mode), mode.Services, evidence})
 	}
 	return answer, nil
+}
+
+// servesIPv6Alone says whether a node's Services have IPv6 addresses alone: by the cluster's Services, else by the Node's
+// addresses, else by the rules that are there. Where only IPv6 leads out of the node, and nothing says, it is not known.
+func (in *incident) servesIPv6Alone(node *nodeView, r *ruleset) (alone, known bool) {
+	if cluster := in.snapshot.Cluster; cluster != nil && cluster.Services.Status == facts.Read {
+		if inet, inet6 := clusterIPFamilies(cluster.Services.Value); inet || inet6 {
+			return !inet, true
+		}
+	}
+	if node.object != nil {
+		return isIPv6Alone(node.object), true
+	}
+	inet, inet6 := false, false
+	for _, mode := range r.KubeProxyModes() {
+		inet, inet6 = inet || mode.Family == "ip", inet6 || mode.Family == "ip6"
+	}
+	if inet || inet6 {
+		return !inet, true
+	}
+	if node.node == nil {
+		return false, true
+	}
+	leadsOut := func(inet bool) bool {
+		return slices.ContainsFunc(node.node.Routes.Value, func(route facts.Route) bool {
+			return route.Dst.IsValid() && route.Dst.Bits() == 0 && route.Dst.Addr().Is4() == inet
+		})
+	}
+	return false, leadsOut(true) || !leadsOut(false)
+}
+
+// isIPv6Alone says whether the cluster knows a Node by IPv6 addresses alone.
+func isIPv6Alone(object *facts.NodeObject) bool {
+	inet6 := false
+	for _, a := range object.Status.Addresses {
+		address, err := netip.ParseAddr(a.Address)
+		if err != nil || a.Type != "InternalIP" {
+			continue
+		}
+		if address.Is4() {
+			return false
+		}
+		inet6 = true
+	}
+	return inet6
+}
+
+// clusterIPFamilies says which families the cluster IPs of Services are of.
+func clusterIPFamilies(services []facts.Service) (inet, inet6 bool) {
+	for i := range services {
+		if services[i].Spec.Type == "ExternalName" {
+			continue
+		}
+		for _, text := range append([]string{services[i].Spec.ClusterIP}, services[i].Spec.ClusterIPs...) {
+			if address, err := netip.ParseAddr(text); err == nil {
+				inet, inet6 = inet || address.Is4(), inet6 || address.Is6()
+			}
+		}
+	}
+	return inet, inet6
 }
 
 type servicePathAnswer struct {
@@ -120,7 +194,9 @@ type serviceRulesAnswer struct {
 	Astray []serviceAstray `json:"astray"`
 	// Unhooked are the base chains ("nat PREROUTING") that do not lead to the rules while others do.
 	Unhooked []string `json:"unhooked"`
-	tried    int
+	// Unread are the groups without which no Service can be looked up.
+	Unread []string `json:"unread"`
+	tried  int
 }
 
 type serviceAstray struct {
@@ -146,21 +222,26 @@ type serviceExample struct {
 	Evidence  []Evidence `json:"evidence"`
 }
 
-// askServiceRules looks up every IPv4 Service port of the cluster on a node. The examples are followed to their endpoints:
+// askServiceRules looks up every Service port of the cluster on a node: IPv4 ones, and in a cluster of IPv6 alone its. The examples are followed to their endpoints:
 // the cluster's DNS and then the first Services by name that are translated.
 func askServiceRules(in *incident, args []any) (any, error) {
 	r, err := rulesetArgument(in, args)
 	if err != nil {
 		return nil, err
 	}
-	answer := serviceRulesAnswer{Missing: []serviceMissing{}, Examples: []serviceExample{}, Astray: []serviceAstray{}, Unhooked: []string{}}
+	answer := serviceRulesAnswer{Missing: []serviceMissing{}, Examples: []serviceExample{}, Astray: []serviceAstray{}, Unhooked: []string{}, Unread: []string{}}
 	cluster := in.snapshot.Cluster
 	if cluster == nil || cluster.Services.Status != facts.Read {
 		return answer, nil
 	}
+	inet, _ := clusterIPFamilies(cluster.Services.Value)
+	if r.IPVS == nil && r.ipvsMode(inet) {
+		answer.Unread = append(answer.Unread, "ipvs")
+		return answer, nil
+	}
 	for i := range cluster.Services.Value {
 		service := &cluster.Services.Value[i]
-		address, ok := clusterIPv4(service)
+		address, ok := clusterIP(service, inet)
 		if !ok {
 			continue
 		}
@@ -171,12 +252,25 @@ func askServiceRules(in *incident, args []any) (any, error) {
 	return answer, nil
 }
 
-func clusterIPv4(service *facts.Service) (netip.Addr, bool) {
+// ipvsMode says whether the only Service rules of a family are the chains that kube-proxy's IPVS mode leaves in iptables.
+func (r *ruleset) ipvsMode(inet bool) bool {
+	family := "ip6"
+	if inet {
+		family = "ip"
+	}
+	modes := slices.DeleteFunc(r.KubeProxyModes(), func(m netfilter.Mode) bool { return m.Family != family })
+	return len(modes) > 0 && !slices.ContainsFunc(modes, func(m netfilter.Mode) bool { return m.Mode != netfilter.IPVS })
+}
+
+func clusterIPv4(service *facts.Service) (netip.Addr, bool) { return clusterIP(service, true) }
+
+// clusterIP is a Service's first cluster IP of IPv4, or of IPv6.
+func clusterIP(service *facts.Service, inet bool) (netip.Addr, bool) {
 	if service.Spec.Type == "ExternalName" {
 		return netip.Addr{}, false
 	}
 	for _, text := range append([]string{service.Spec.ClusterIP}, service.Spec.ClusterIPs...) {
-		if address, err := netip.ParseAddr(text); err == nil && address.Is4() {
+		if address, err := netip.ParseAddr(text); err == nil && address.Is4() == inet {
 			return address, true
 		}
 	}

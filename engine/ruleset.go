@@ -13,7 +13,12 @@ import (
 type ruleset struct {
 	*netfilter.Ruleset
 	listings *datapath.Listings
-	// known and unknown are the groups of facts of IPv4 that were and were not read.
+	// v4 and v6 are what was read of each family.
+	v4, v6 readListings
+}
+
+// readListings are the groups of facts of a family that were and were not read.
+type readListings struct {
 	known, unknown []string
 	// lookedAt are the listings, as evidence of what is not in them.
 	lookedAt []Evidence
@@ -28,28 +33,38 @@ func rulesetOf(node *facts.Node) (*ruleset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", node.Name, err)
 	}
+	r := &ruleset{Ruleset: listings.Rules, listings: listings}
+	r.v4 = r.read(node, "iptables", &node.IPTablesNFT, &node.IPTablesLegacy, r.IPTables, r.IPTablesLegacy)
+	r.v6 = r.read(node, "ip6tables", &node.IP6TablesNFT, &node.IP6TablesLegacy, r.IP6Tables, r.IP6TablesLegacy)
+	return r, nil
+}
+
+// read says of a family, by its program, what was read.
+func (r *ruleset) read(
+	node *facts.Node, program string, nft, legacy *facts.Group[facts.Listing], parsedNFT, parsedLegacy *netfilter.Listing,
+) readListings {
 	// None is null for a rule: it counts them.
-	r := &ruleset{Ruleset: listings.Rules, listings: listings, known: []string{}, unknown: []string{}, lookedAt: []Evidence{}}
-	iptables := map[string]*netfilter.Listing{"iptables_nft": r.IPTables, "iptables_legacy": r.IPTablesLegacy}
+	read := readListings{known: []string{}, unknown: []string{}, lookedAt: []Evidence{}}
 	for _, g := range []struct {
-		name  string
-		group *facts.Group[facts.Listing]
+		name   string
+		group  *facts.Group[facts.Listing]
+		parsed *netfilter.Listing
 	}{
-		{"iptables_nft", &node.IPTablesNFT}, {"iptables_legacy", &node.IPTablesLegacy}, {"nftables", &node.NFTables}, {"ipvs", &node.IPVS},
+		{program + "_nft", nft, parsedNFT}, {program + "_legacy", legacy, parsedLegacy}, {"nftables", &node.NFTables, nil}, {"ipvs", &node.IPVS, nil},
 	} {
 		// A listing of single tables may lack the one with the Services.
-		if parsed := iptables[g.name]; g.group.Status != facts.Read || parsed != nil && !parsed.Shows("nat") {
-			r.unknown = append(r.unknown, g.name)
+		if g.group.Status != facts.Read || g.parsed != nil && !g.parsed.Shows("nat") {
+			read.unknown = append(read.unknown, g.name)
 			continue
 		}
-		r.known = append(r.known, g.name)
-		r.lookedAt = append(r.lookedAt, lookedAt(node.Name, g.name, g.group))
+		read.known = append(read.known, g.name)
+		read.lookedAt = append(read.lookedAt, lookedAt(node.Name, g.name, g.group))
 	}
 	// nft shows iptables-nft's tables too, and kube-proxy's IPVS mode leaves its chains in iptables.
-	r.unknown = slices.DeleteFunc(r.unknown, func(name string) bool {
-		return name == "iptables_nft" && r.NFT != nil || name == "ipvs" && (r.NFT != nil || r.IPTables != nil)
+	read.unknown = slices.DeleteFunc(read.unknown, func(name string) bool {
+		return name == program+"_nft" && r.NFT != nil || name == "ipvs" && (r.NFT != nil || parsedNFT != nil)
 	})
-	return r, nil
+	return read
 }
 
 func lookedAt(node, name string, g *facts.Group[facts.Listing]) Evidence {

@@ -20,7 +20,7 @@
 #   scope: node
 #   severity: critical
 #   needs: [sysctls, links, addresses]
-#   optional: [cluster.configmaps, cluster.daemonsets, cluster.nodes, cluster.pods, kube_proxy_config, processes]
+#   optional: [cluster.configmaps, cluster.daemonsets, cluster.nodes, cluster.pods, cluster.services, kube_proxy_config, processes]
 #   explains: [service-unreachable, dns-failure]
 #   causes: []
 package netcause.rules.cni.bridge_netfilter_off
@@ -45,7 +45,7 @@ finding contains f if {
 			"from one Pod there to a Service whose endpoint is another, answers come untranslated and are refused",
 		]),
 		"evidence": array.flatten([
-			_sysctl_fact,
+			[_sysctl_fact(key) | some key in _off_keys],
 			[{
 				"fact": sprintf("bridge of Pods on %s", [input.node.name]),
 				"value": link.ifname,
@@ -62,7 +62,7 @@ finding contains f if {
 				sysctl.set_steps(input.node.name, {key: "1" | some key in _keys}, "kubernetes-bridge"),
 			),
 		},
-		"verify": sprintf("sysctl %s on %s shows 1", [_key, input.node.name]),
+		"verify": sprintf("sysctl %s on %s shows 1", [concat(" ", _off_keys), input.node.name]),
 	}
 }
 
@@ -81,10 +81,13 @@ ruled_out contains {"message": "its Pods are on no bridge", "evidence": []} if {
 
 ruled_out contains {
 	"message": "iptables sees what its bridge forwards",
-	"evidence": [sysctl.fact(input.node, _key)],
+	"evidence": [sysctl.fact(input.node, key) | some key in _judged],
 } if {
 	count(_bridges) > 0
-	sysctl.value(input.node, _key) == "1"
+	not _depends_on_services
+	every key in _judged {
+		sysctl.value(input.node, key) == "1"
+	}
 }
 
 ruled_out contains {
@@ -118,11 +121,17 @@ unexamined contains {
 
 unexamined contains {
 	"group": "sysctls",
-	"reason": sprintf("%s is not among those that were read, and the listing is not whole", [_key]),
+	"reason": sprintf("%s is not among those that were read, and the listing is not whole", [key]),
 } if {
 	count(_bridges) > 0
-	not sysctl.value(input.node, _key)
 	not sysctl.complete(input.node)
+	some key in _judged
+	not sysctl.value(input.node, key)
+}
+
+unexamined contains {"group": "cluster.services", "reason": reason} if {
+	_depends_on_services
+	reason := sprintf("%s is 0, and whether a Service has an IPv6 address is not known", [_ipv6_key])
 }
 
 unexamined contains {"group": group, "reason": "which rules translate Service addresses on it is not known"} if {
@@ -138,7 +147,9 @@ unexamined contains {"group": "processes", "reason": "nothing shows whether it i
 	not kubernetes.is_no_node(input.node, input.cluster)
 }
 
-_key := "net.bridge.bridge-nf-call-iptables"
+_ipv4_key := "net.bridge.bridge-nf-call-iptables"
+
+_ipv6_key := "net.bridge.bridge-nf-call-ip6tables"
 
 # _bridges are those that lead to the node's own Pods: Docker's has none.
 _bridges := [link |
@@ -160,25 +171,31 @@ _modes := netcause.kube_proxy_rules(input.node.name).modes
 
 _translates if count(_modes) > 0
 
-# Where the module is not loaded the kernel has no such sysctl.
-_off if sysctl.value(input.node, _key) == "0"
+_off if count(_off_keys) > 0
 
-_off if _not_loaded
+# Where the module is not loaded the kernel has no such sysctl.
+_off_keys := sort([key | some key in _judged; _is_off(key)])
+
+_is_off(key) if sysctl.value(input.node, key) == "0"
+
+_is_off(_) if _not_loaded
 
 _not_loaded if {
-	not sysctl.value(input.node, _key)
 	sysctl.complete(input.node)
+	every key in _judged {
+		not sysctl.value(input.node, key)
+	}
 }
 
 _masquerades_all if input.node.kube_proxy_config.masqueradeAll
 
 _why := "br_netfilter is not loaded" if {
 	_not_loaded
-} else := sprintf("%s is 0", [_key])
+} else := concat(" and ", [sprintf("%s is 0", [key]) | some key in _off_keys])
 
-_sysctl_fact := {"fact": _key, "value": "no such sysctl: br_netfilter is not loaded", "source": "sysctl -a"} if {
+_sysctl_fact(key) := {"fact": key, "value": "no such sysctl: br_netfilter is not loaded", "source": "sysctl -a"} if {
 	_not_loaded
-} else := sysctl.fact(input.node, _key)
+} else := sysctl.fact(input.node, key)
 
 default _load_steps := []
 
@@ -189,7 +206,48 @@ _load_steps := [{
 	_not_loaded
 }
 
-_keys := {_key} | {"net.bridge.bridge-nf-call-ip6tables" |
+# _keys are those of the families that Pods have, _judged those of the families that Services have there.
+_keys := {_ipv4_key | not _is_ipv6_alone} | {_ipv6_key | _has_ipv6_pods}
+
+_judged := _keys - {_ipv6_key |
+	not _is_ipv6_alone
+	not _has_ipv6_services
+}
+
+_depends_on_services if {
+	count(_bridges) > 0
+	not _off
+	not input.cluster.services
+	_ipv6_key in (_keys - _judged)
+	sysctl.value(input.node, _ipv6_key) == "0"
+}
+
+_is_ipv6_alone if kubernetes.ipv6_alone(input.node.object)
+
+_is_ipv6_alone if {
+	not input.node.object
+	count(_bridge_addresses) > 0
+	every a in _bridge_addresses {
+		a.family == "inet6"
+	}
+}
+
+_bridge_addresses := [a |
+	some link in _bridges
+	some a in input.node.addresses
+	a.dev == link.ifname
+	object.get(a, "scope", "global") == "global"
+]
+
+_has_ipv6_pods if _is_ipv6_alone
+
+_has_ipv6_pods if {
 	some cidr in kubernetes.pod_cidrs(object.get(input.node, "object", {}))
 	contains(cidr, ":")
+}
+
+_has_ipv6_services if {
+	some service in input.cluster.services
+	some address in array.concat([service.spec.clusterIP], object.get(service.spec, "clusterIPs", []))
+	contains(address, ":")
 }

@@ -150,3 +150,64 @@ test_unexamined_nobody_says_that_it_is_a_node if {
 		with netcause.kube_proxy_rules as by_nobody
 	u.group == "processes"
 }
+
+dual := object.union(api_node, {
+	"spec": {"podCIDRs": ["10.244.1.0/24", "2001:db8:f1::/64"]},
+	"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]},
+})
+
+six := {"metadata": {"name": "n1"}, "spec": {"podCIDRs": ["2001:db8:f1::/64"]}, "status": {"addresses": [{
+	"type": "InternalIP",
+	"address": "2001:db8:1::11",
+}]}}
+
+services(addresses) := [{"metadata": {"name": "web"}, "spec": {"clusterIP": addresses[0], "clusterIPs": addresses}}]
+
+both(four, other) := object.union(set(four), {"net.bridge.bridge-nf-call-ip6tables": {"value": other, "source": "sysctl -a"}})
+
+with_services(of_n1, sysctls, addresses) := object.union(
+	one(object.union(node(sysctls), {"object": of_n1})),
+	{"cluster": {"services": services(addresses)}},
+)
+
+test_found_ipv6_of_a_dual_stack_node if {
+	some f in rule.finding with input as with_services(dual, both("1", "0"), ["10.96.0.20", "fd00:96::20"])
+		with netcause.kube_proxy_rules as by_kube_proxy
+	contains(f.message, "and net.bridge.bridge-nf-call-ip6tables is 0: ")
+}
+
+test_ruled_out_dual_stack_pods_and_services_of_ipv4 if {
+	of_ipv4 := with_services(dual, both("1", "0"), ["10.96.0.20"])
+	count(rule.finding) == 0 with input as of_ipv4 with netcause.kube_proxy_rules as by_kube_proxy
+	count(rule.ruled_out) == 1 with input as of_ipv4 with netcause.kube_proxy_rules as by_kube_proxy
+}
+
+test_unexamined_dual_stack_pods_and_services_not_known if {
+	unknown := one(object.union(node(both("1", "0")), {"object": dual}))
+	count(rule.finding) == 0 with input as unknown with netcause.kube_proxy_rules as by_kube_proxy
+	{u.group | some u in rule.unexamined} == {"cluster.services"} with input as unknown
+		with netcause.kube_proxy_rules as by_kube_proxy
+}
+
+test_ruled_out_ipv6_alone_with_the_sysctl_of_ipv4_at_0 if {
+	of_ipv6 := with_services(six, both("0", "1"), ["fd00:96::20"])
+	count(rule.finding) == 0 with input as of_ipv6 with netcause.kube_proxy_rules as by_kube_proxy
+	count(rule.ruled_out) == 1 with input as of_ipv6 with netcause.kube_proxy_rules as by_kube_proxy
+}
+
+test_found_ipv6_alone if {
+	some f in rule.finding with input as with_services(six, both("1", "0"), ["fd00:96::20"])
+		with netcause.kube_proxy_rules as by_kube_proxy
+	f.fix.steps[0].run == "sysctl -w net.bridge.bridge-nf-call-ip6tables=1"
+}
+
+test_ruled_out_bridge_of_ipv6_alone_and_no_node_is_known if {
+	addresses := [{"dev": "cni0", "family": "inet6", "local": "2001:db8:f1::1", "prefixlen": 64, "scope": "global"}]
+	n := object.union(object.remove(node(both("0", "1")), ["object", "addresses"]), {
+		"addresses": addresses,
+		"processes": [{"comm": "kubelet", "hostNetwork": true}],
+	})
+	alone := {"node": n, "peers": [], "cluster": {}}
+	count(rule.finding) == 0 with input as alone with netcause.kube_proxy_rules as by_kube_proxy
+	count(rule.ruled_out) == 1 with input as alone with netcause.kube_proxy_rules as by_kube_proxy
+}

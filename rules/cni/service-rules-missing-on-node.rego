@@ -102,8 +102,18 @@ ruled_out contains {
 } if {
 	kubernetes.is_node(input.node)
 	count(_rules.modes) > 0
+	count(_services.unread) == 0
 	not _serves_none
 	not _passed_by
+}
+
+unexamined contains {
+	"group": group,
+	"reason": "kube-proxy works by IPVS, whose table says which Services it serves",
+} if {
+	kubernetes.is_node(input.node)
+	count(_rules.modes) > 0
+	some group in _services.unread
 }
 
 unexamined contains {"group": "cluster.configmaps", "reason": _doubt} if {
@@ -138,7 +148,7 @@ _in_doubt if {
 
 _rules := netcause.kube_proxy_rules(input.node.name)
 
-_services := object.union({"astray": [], "unhooked": []}, netcause.service_rules(input.node.name))
+_services := object.union({"astray": [], "unhooked": [], "unread": []}, netcause.service_rules(input.node.name))
 
 _serves_none if {
 	_services.total > 0

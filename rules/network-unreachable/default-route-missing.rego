@@ -74,6 +74,13 @@ unexamined contains {"group": "routes", "reason": "the cluster knows it by IPv6 
 	count(_ipv4) > 0
 }
 
+unexamined contains {"group": "cluster.nodes", "reason": "only IPv6 leads out of it, and it may be of a cluster of IPv6 alone"} if {
+	_is_node
+	count(_usable) == 0
+	kubernetes.perhaps_ipv6_alone(input.node)
+	count(_ipv4) > 0
+}
+
 unexamined contains {
 	"group": "rules",
 	"reason": sprintf("the only default routes are in tables %s: which packets they are for is in policy rules", [tables]),
@@ -96,16 +103,10 @@ _has_ipv4 if {
 	_is_node
 	count(_ipv4) > 0
 	not _is_ipv6_only
+	not kubernetes.perhaps_ipv6_alone(input.node)
 }
 
-# A bridge of containers or a network of storage has IPv4 addresses on a node of an IPv6 cluster too.
-_is_ipv6_only if {
-	addresses := [a.address | some a in input.node.object.status.addresses; a.type == "InternalIP"]
-	count(addresses) > 0
-	every address in addresses {
-		contains(address, ":")
-	}
-}
+_is_ipv6_only if kubernetes.ipv6_alone(input.node.object)
 
 _ipv4 := [a |
 	some a in input.node.addresses
@@ -139,7 +140,22 @@ _is_whole(route) if {
 _elsewhere := [route |
 	some route in _defaults
 	not _table(route) in _tables
+	not _is_for_others(_table(route))
 ]
+
+# A table that is only for what single addresses send which are not the node's own: Pods of a card of their own.
+_is_for_others(table) if {
+	rules := [rule | some rule in input.node.rules; rule.family == "inet"; rule.action == "lookup"; rule.table == table]
+	count(rules) > 0
+	every rule in rules {
+		_is_from_another_host(rule)
+	}
+}
+
+_is_from_another_host(rule) if {
+	regex.match(`^[0-9.]+(/32)?$`, rule.from)
+	not split(rule.from, "/")[0] in {a.local | some a in input.node.addresses}
+}
 
 _table(route) := object.get(route, "table", 254)
 

@@ -145,3 +145,31 @@ test_unexamined_node_of_an_ipv6_cluster if {
 	count(rule.ruled_out) == 0 with input as one(n, [peer])
 	{u.group | some u in rule.unexamined} == {"routes"} with input as one(n, [peer])
 }
+
+# A second card's table that policy rules ask for what single Pods send (Amazon's VPC CNI).
+test_found_table_of_single_pods if {
+	for_pods := [object.union(lookup(1536, 2), {"from": "192.0.2.77"})]
+	n := object.union(node([default_route(2)]), {"rules": array.concat(for_pods, standard)})
+	count(rule.finding) == 1 with input as one(n, [])
+}
+
+test_unexamined_table_of_what_the_node_sends if {
+	own := [object.union(lookup(1000, 2), {"from": "192.0.2.1/32"})]
+	n := object.union(node([default_route(2)]), {"rules": array.concat(own, standard)})
+	count(rule.finding) == 0 with input as one(n, [])
+	{u.group | some u in rule.unexamined} == {"rules"} with input as one(n, [])
+}
+
+# A node of an IPv6 cluster with Docker's bridge, and the cluster's objects are not there.
+test_unexamined_only_ipv6_leads_out if {
+	docker := {"dev": "docker0", "family": "inet", "local": "172.17.0.1", "prefixlen": 16, "scope": "global"}
+	kubelet := {"comm": "kubelet", "pid": 1, "hostNetwork": true}
+	n := object.union(object.remove(node([]), ["object"]), {
+		"addresses": [docker],
+		"routes": [{"dst": "::/0", "via": "fe80::1", "dev": "eth0"}],
+		"processes": [kubelet],
+	})
+	alone := {"node": n, "peers": [], "cluster": {}}
+	count(rule.finding) == 0 with input as alone
+	{u.group | some u in rule.unexamined} == {"cluster.nodes"} with input as alone
+}

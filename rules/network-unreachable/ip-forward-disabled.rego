@@ -30,6 +30,7 @@ import data.netcause.lib.text
 finding contains f if {
 	_is_router
 	not _by_programs
+	not _in_doubt
 	count(_off) > 0
 
 	f := {
@@ -82,6 +83,15 @@ unexamined contains {"group": "sysctls", "reason": sprintf("%s is not among the 
 	not sysctl.value(input.node, key)
 }
 
+unexamined contains {
+	"group": "routes",
+	"reason": "IPv6 is forwarded and IPv4 is not: whether its Pods have IPv4 addresses is not known",
+} if {
+	_is_router
+	count(_off) > 0
+	_in_doubt
+}
+
 unexamined contains {"group": "sysctls", "reason": reason} if {
 	_is_router
 	count(_off) > 0
@@ -104,17 +114,23 @@ _devices := [key |
 
 _off_devices := [key | some key in _devices; sysctl.value(input.node, key) == "0"]
 
-_global := {"net.ipv4.ip_forward"} | {"net.ipv6.conf.all.forwarding" | _has_ipv6_pods}
+_global := {"net.ipv4.ip_forward" | not _has_ipv6_alone} | {"net.ipv6.conf.all.forwarding" | _has_ipv6_pods}
+
+_has_ipv6_alone if kubernetes.ipv6_alone(input.node.object)
+
+_has_ipv6_alone if kubernetes.perhaps_ipv6_alone(input.node)
 
 # _off are the sysctls to change.
 default _off_ipv4 := []
 
 _off_ipv4 := ["net.ipv4.ip_forward"] if {
+	not _has_ipv6_alone
 	sysctl.value(input.node, "net.ipv4.ip_forward") == "0"
 	_devices_off_or_unknown
 }
 
 _off_ipv4 := _off_devices if {
+	not _has_ipv6_alone
 	sysctl.value(input.node, "net.ipv4.ip_forward") == "1"
 }
 
@@ -130,10 +146,19 @@ _off_ipv6 := [key |
 
 _off := array.concat(_off_ipv4, _off_ipv6)
 
+# Without its Node and its routes nothing tells it from a node of an IPv6 cluster.
+_in_doubt if {
+	not input.node.object
+	not input.node.routes
+	sysctl.value(input.node, "net.ipv6.conf.all.forwarding") == "1"
+}
+
 _has_ipv6_pods if {
 	some cidr in kubernetes.pod_cidrs(input.node.object)
 	contains(cidr, ":")
 }
+
+_has_ipv6_pods if _has_ipv6_alone
 
 _has_ipv6_pods if {
 	some pod in input.node.pods

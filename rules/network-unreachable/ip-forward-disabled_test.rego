@@ -140,3 +140,37 @@ test_unexamined_no_node_known if {
 	some u in rule.unexamined with input as i with netcause.kube_proxy_rules as nothing_of_kube_proxy
 	u.group == "processes"
 }
+
+of_ipv6 := object.union(api_node, {
+	"spec": {"podCIDR": "2001:db8:f1::/64", "podCIDRs": ["2001:db8:f1::/64"]},
+	"status": {"addresses": [{"type": "InternalIP", "address": "2001:db8:1::11"}]},
+})
+
+test_ruled_out_ipv6_alone_forwards_no_ipv4 if {
+	values := object.union(off, {"net.ipv6.conf.all.forwarding": "1"})
+	n := object.union(node(values), {"object": of_ipv6})
+	count(rule.finding) == 0 with input as one(n)
+	count(rule.ruled_out) == 1 with input as one(n)
+}
+
+test_found_ipv6_alone if {
+	n := object.union(node(off), {"object": of_ipv6})
+	some f in rule.finding with input as one(n)
+	contains(f.message, "does not forward IPv6 packets (net.ipv6.conf.all.forwarding = 0): ")
+}
+
+test_unexamined_open_vswitch_may_forward if {
+	n := object.union(node(off), {"links": [{"ifname": "ovn-k8s-mp0", "kind": "openvswitch"}]})
+	count(rule.finding) == 0 with input as one(n)
+	some u in rule.unexamined with input as one(n)
+	endswith(u.reason, "the programs of Open vSwitch may carry packets past it")
+}
+
+test_unexamined_ipv6_is_forwarded_and_neither_node_nor_routes_are_known if {
+	values := object.union(off, {"net.ipv6.conf.all.forwarding": "1"})
+	kubelet := {"comm": "kubelet", "hostNetwork": true}
+	n := object.union(object.remove(node(values), ["object", "routes", "processes"]), {"processes": [kubelet]})
+	alone := {"node": n, "peers": [], "cluster": {}}
+	count(rule.finding) == 0 with input as alone
+	{u.group | some u in rule.unexamined} == {"routes"} with input as alone
+}

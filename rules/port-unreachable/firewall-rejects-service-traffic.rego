@@ -24,6 +24,7 @@
 package netcause.rules.port_unreachable.firewall_rejects_service_traffic
 
 import data.netcause.lib.firewall
+import data.netcause.lib.kubernetes
 import data.netcause.lib.pod_devices
 import data.netcause.lib.text
 
@@ -62,6 +63,11 @@ ruled_out contains {
 	count(_answer.stopped) == 0
 	not _answer.unknown
 	_answer.left == 0
+	not _of_ipv6_alone
+}
+
+unexamined contains {"group": "routes", "reason": "the cluster knows it by IPv6 alone, and only packets of IPv4 are followed"} if {
+	_of_ipv6_alone
 }
 
 unexamined contains {"group": group, "reason": sprintf("%s: %s", [_answer.unknown.service, _answer.unknown.detail])} if {
@@ -79,6 +85,11 @@ unexamined contains {"group": "iptables_nft", "reason": reason} if {
 	count(_answer.stopped) > 0
 	by := pod_devices.by_programs(input.node, input.cluster)
 	reason := sprintf("a rule would stop packets to %s, and the programs of %s may carry them past it", [_answer.stopped[0].services[0], by])
+}
+
+_of_ipv6_alone if {
+	kubernetes.ipv6_alone(input.node.object)
+	_answer.asked == 0
 }
 
 _answer := netcause.stopped_services(input.node.name) if input.node.object
