@@ -11,6 +11,9 @@ type podRoutesAnswer struct {
 	// Own is the first of the node itself, Others the first that another node has to a podCIDR of this one.
 	Own    *podRoute `json:"own,omitempty"`
 	Others *podRoute `json:"others,omitempty"`
+	// Own6 and Others6 are the same of IPv6.
+	Own6    *podRoute `json:"own6,omitempty"`
+	Others6 *podRoute `json:"others6,omitempty"`
 	// Exact are the podCIDRs of other Nodes to which the node's tables have a route of just that prefix.
 	Exact []string `json:"exact"`
 }
@@ -38,7 +41,7 @@ func askPodRoutes(in *incident, args []any) (any, error) {
 		}
 		for _, text := range podCIDRs(other.object) {
 			p, err := netip.ParsePrefix(text)
-			if err != nil || !p.Addr().Is4() {
+			if err != nil {
 				continue
 			}
 			got := namespace.LookupDestination(p.Addr().Next())
@@ -58,7 +61,7 @@ func podRoutes(in *incident) map[string]podRoutesAnswer {
 			continue
 		}
 		for _, text := range podCIDRs(node.object) {
-			if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() {
+			if p, err := netip.ParsePrefix(text); err == nil {
 				owners[p] = node.name
 			}
 		}
@@ -74,13 +77,18 @@ func podRoutes(in *incident) map[string]podRoutesAnswer {
 			if !ok || owner == node.name || !route.Via.IsValid() {
 				continue
 			}
-			if answer := answers[node.name]; answer.Own == nil {
-				answer.Own = &podRoute{node.name, route}
-				answers[node.name] = answer
+			mine, its := answers[node.name], answers[owner]
+			own, others := &mine.Own, &its.Others
+			if route.Dst.Addr().Is6() {
+				own, others = &mine.Own6, &its.Others6
 			}
-			if answer := answers[owner]; answer.Others == nil {
-				answer.Others = &podRoute{node.name, route}
-				answers[owner] = answer
+			if *own == nil {
+				*own = &podRoute{node.name, route}
+				answers[node.name] = mine
+			}
+			if *others == nil {
+				*others = &podRoute{node.name, route}
+				answers[owner] = its
 			}
 		}
 	}

@@ -277,7 +277,100 @@ test_unexamined_policy_rule if {
 	rule.unexamined == {{"group": "rules", "reason": answer.detail}} with input as of_n1([n1, n2])
 		with netcause.route as answer
 		with netcause.pod_routes as none_exact
+		with netcause.lookup as none
 	count(rule.ruled_out) == 0 with input as of_n1([n1, n2])
 		with netcause.route as answer
 		with netcause.pod_routes as none_exact
+		with netcause.lookup as none
 }
+
+dual_stack(name, cidrs) := {
+	"metadata": {"name": name, "annotations": {
+		"flannel.alpha.coreos.com/backend-type": "host-gw",
+		"flannel.alpha.coreos.com/public-ipv6": "2001:db8:1::11",
+	}},
+	"spec": {"podCIDR": cidrs[0], "podCIDRs": cidrs},
+	"status": {},
+	"source": "nodes.json",
+}
+
+dual := [
+	dual_stack("n1", ["10.244.1.0/24", "2001:db8:f1::/64"]),
+	dual_stack("n2", ["10.244.2.0/24", "2001:db8:f2::/64"]),
+]
+
+ipv4_alone("n1", "10.244.2.1") := tunnelled
+
+ipv4_alone("n1", "2001:db8:f2::1") := {
+	"status": "route",
+	"route": {"dst": "::/0", "via": "fe80::1", "dev": "eth0", "source": "ip -6 route"},
+}
+
+ipv4_alone("n1", "10.244.1.2") := none
+
+test_found_ipv6_route_of_a_dual_stack_node if {
+	some f in rule.finding with input as of_n1(dual) with netcause.route as ipv4_alone with netcause.pod_routes as none_exact
+	f.message == "n1 has no route to the IPv6 Pods of n2 (2001:db8:f2::/64)."
+	"default via fe80::1 dev eth0" in {e.value | some e in f.evidence}
+}
+
+both_families("n1", address) := ipv4_alone("n1", address) if {
+	address != "2001:db8:f2::1"
+} else := {"status": "route", "route": {"dst": "2001:db8:f2::/64", "via": "2001:db8:1::12", "dev": "eth0", "source": "ip -6 route"}}
+
+test_ruled_out_both_families if {
+	ruled_out_only with input as of_n1(dual) with netcause.route as both_families with netcause.pod_routes as none_exact
+	some r in rule.ruled_out with input as of_n1(dual) with netcause.route as both_families with netcause.pod_routes as none_exact
+	r.message == "it has a route to the IPv4 and IPv6 Pods of every other node that is alive"
+}
+
+# Without an address of IPv6 flannel keeps no routes of it.
+test_ruled_out_ipv6_that_flannel_leaves_alone if {
+	nodes := [json.remove(n, ["metadata/annotations/flannel.alpha.coreos.com~1public-ipv6"]) | some n in dual]
+	ruled_out_only with input as of_n1(nodes) with netcause.route as ipv4_alone with netcause.pod_routes as none_exact
+}
+
+calico(name, tunnel) := {
+	"metadata": {"name": name, "annotations": {
+		"projectcalico.org/IPv4Address": "192.0.2.1/24",
+		"projectcalico.org/IPv4IPIPTunnelAddr": tunnel,
+	}},
+	"spec": {},
+	"status": {},
+	"source": "nodes.json",
+}
+
+by_tunl0(dst) := {"dst": dst, "via": "192.0.2.2", "dev": "tunl0", "protocol": "bird", "type": "unicast", "source": "ip route"}
+
+of_calico := object.union(
+	of_n1([calico("n1", "192.168.1.0"), calico("n2", "192.168.2.0"), calico("n3", "192.168.3.0")]),
+	{"node": {"routes": [by_tunl0("192.168.2.0/26")]}},
+)
+
+one_block("n1", address) := {"status": "route", "route": by_tunl0("192.168.2.0/26")} if {
+	address == "192.168.2.0"
+} else := default_route
+
+test_found_block_of_calico_without_a_route if {
+	some f in rule.finding with input as of_calico with netcause.pod_routes as {} with netcause.route as one_block
+	f.message == "n1 has no route to the IPv4 Pods of n3 (192.168.3.0)."
+	"address of Calico's tunnel of Node n3" in {e.fact | some e in f.evidence}
+}
+
+test_ruled_out_every_block_of_calico_has_a_route if {
+	ruled_out_only with input as of_calico with netcause.pod_routes as {}
+		with netcause.route as {"status": "route", "route": by_tunl0("192.168.0.0/16")}
+}
+
+# kube-router's table for what Pods send: the source decides.
+test_ruled_out_route_of_a_table_for_pods if {
+	n := object.union(of_n1([n1, n2]), {"node": {"pods": []}})
+	ruled_out_only with input as n
+		with netcause.route as own_pods
+		with netcause.pod_routes as none_exact
+		with netcause.lookup as tunnelled
+}
+
+own_pods("n1", address) := {"status": "route", "route": {"dst": "10.244.1.0/24", "dev": "kube-bridge"}} if {
+	address == "10.244.1.2"
+} else := {"status": "unknown", "detail": "policy rule 32765 looks at more than the destination"}
