@@ -18,7 +18,7 @@
 #   scope: cluster
 #   severity: critical
 #   needs: [links, routes, addresses]
-#   optional: [cluster.daemonsets, cluster.nodes, namespaces, processes]
+#   optional: [cluster.daemonsets, cluster.nodes, iptables_legacy, iptables_nft, namespaces, nftables, processes]
 #   explains: [large-packet-loss, slow-connections]
 #   causes: []
 package netcause.rules.large_packet_loss.path_mtu_mismatch
@@ -28,6 +28,7 @@ import data.netcause.lib.kubernetes
 import data.netcause.lib.mss
 import data.netcause.lib.mtu
 import data.netcause.lib.mtu_fix
+import data.netcause.lib.overlay
 import data.netcause.lib.text
 
 finding contains f if {
@@ -37,28 +38,17 @@ finding contains f if {
 	f := {
 		"affects": {node | some fault in _faults; some node in [fault.end.node, fault.way.node]},
 		"severity": _severity(worst),
-		"message": sprintf(
-			"Pods on %s%s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: large packets from %s vanish.",
-			[
-				text.names({fault.end.node | some fault in _faults}),
-				_example(worst.end),
-				worst.size,
-				worst.size - 40,
-				worst.way.tunnel.ifname,
-				worst.way.node,
-				worst.way.mtu,
-				text.either(_senders(worst)),
-			],
-		),
+		"message": sprintf("%s%s.", [_message(worst), _doubt(worst)]),
 		"evidence": array.flatten([
 			worst.end.facts,
 			worst.way.facts,
 			[client.fact | some client in text.few(_clients)],
+			[_unread_fact(node) | some node in _unread(worst)],
 		]),
-		"fix": mtu_fix.fix(worst, _clients, input.cluster),
+		"fix": _fix(worst),
 		"verify": sprintf(
 			"ping -M do -s %d to a Pod of another node passes, and so does a large request",
-			[worst.way.mtu - 28],
+			[_carried(worst) - 28],
 		),
 	}
 }
@@ -68,6 +58,7 @@ ruled_out contains {
 	"evidence": [],
 } if {
 	count(_ways) == 0
+	count(_of_programs) == 0
 }
 
 ruled_out contains {
@@ -83,15 +74,41 @@ ruled_out contains {
 	count(_faults) == 0
 }
 
+unexamined contains {"group": "links", "reason": reason} if {
+	count(_ways) == 0
+	count(_of_programs) > 0
+	reason := sprintf("no route leads into %s: programs put packets there, of what size is not known", [text.names(_of_programs)])
+}
+
 unexamined contains {"group": "namespaces", "reason": "no Pod's device was seen on a node with a tunnel"} if {
 	count(_ways) > 0
 	count(_ends) == 0
 }
 
-_ways := [way |
+_ways := [object.union(way, _narrowed(way)) | some way in _all_ways]
+
+_all_ways := [way |
 	some node in input.nodes
 	some way in mtu.ways(node, input.cluster)
 ]
+
+# One link alone is too narrow for what its tunnel is set to: those of all other nodes carry more.
+_narrowed(way) := {"narrowed": {"dev": link.ifname, "mtu": link.mtu, "others": min([other.mtu | some other in others])}} if {
+	way.mtu < way.tunnel.mtu
+	link := [l | some l in way.below; l.mtu == min([below.mtu | some below in way.below])][0]
+	others := [other | some other in _all_ways; other.node != way.node; other.tunnel.kind == way.tunnel.kind]
+	count(others) > 0
+	every other in others {
+		other.mtu > way.mtu
+	}
+} else := {}
+
+# _of_programs are tunnels that eBPF programs and Open vSwitch put packets into.
+_of_programs contains link.ifname if {
+	some node in input.nodes
+	some link in node.links
+	overlay.of_programs(link)
+}
 
 # _ends are, by node, the Pods' devices.
 _ends[node.name] := ends if {
@@ -145,6 +162,68 @@ _clamped(way, end) if {
 	some clamp in mss.clamps(node, way)
 	clamp.size <= way.mtu
 }
+
+_message(fault) := sprintf(
+	"%s of %s has an MTU of %d: %s carries %d bytes there, where other nodes' carry %d and Pods let a sender use %d (MSS %d): %s",
+	[
+		fault.way.narrowed.dev,
+		fault.way.node,
+		fault.way.narrowed.mtu,
+		fault.way.tunnel.ifname,
+		fault.way.mtu,
+		fault.way.narrowed.others,
+		fault.size,
+		fault.size - 40,
+		_lost(fault),
+	],
+) if {
+	fault.way.narrowed
+} else := sprintf(
+	"Pods on %s%s let a sender use packets of %d bytes (MSS %d), but %s on %s carries %d: %s",
+	[
+		text.names({other.end.node | some other in _faults}),
+		_example(fault.end),
+		fault.size,
+		fault.size - 40,
+		fault.way.tunnel.ifname,
+		fault.way.node,
+		fault.way.mtu,
+		_lost(fault),
+	],
+)
+
+_lost(fault) := sprintf("large packets from %s vanish", [text.either(_senders(fault))])
+
+# A clamp that nobody read may bring the MSS of TCP down.
+_doubt(fault) := sprintf(", unless a rule of %s that was not read clamps the MSS", [text.either(_unread(fault))]) if {
+	count(_unread(fault)) > 0
+} else := ""
+
+_unread(fault) := sort({node.name |
+	some node in input.nodes
+	node.name in {fault.way.node, fault.end.node}
+	not _netfilter_read(node)
+})
+
+_netfilter_read(node) if {
+	node.status.iptables_legacy.status == "read"
+	some listing in ["nftables", "iptables_nft"]
+	node.status[listing].status == "read"
+}
+
+_unread_fact(node) := {
+	"fact": sprintf("rules of %s that clamp the MSS", [node]),
+	"value": "not known: its rules of netfilter were not all read",
+	"source": "nft list ruleset; iptables-legacy-save",
+}
+
+_fix(fault) := mtu_fix.widen(fault, _clients, input.cluster) if {
+	fault.way.narrowed
+} else := mtu_fix.fix(fault, _clients, input.cluster)
+
+_carried(fault) := fault.size if {
+	fault.way.narrowed
+} else := fault.way.mtu
 
 _example(end) := sprintf(" (%s on %s is one)", [end.pod, end.node]) if end.pod
 

@@ -71,6 +71,7 @@ node(name, links, pods) := {
 	"addresses": [{"dev": "eth0", "family": "inet", "local": "192.0.2.1", "prefixlen": 24}],
 	"routes": [into(link.ifname) | some link in links; link.kind != "veth"],
 	"namespaces": pods,
+	"status": {"nftables": {"status": "read"}, "iptables_legacy": {"status": "read"}},
 }
 
 incident(nodes) := {"nodes": nodes, "cluster": {}}
@@ -216,10 +217,10 @@ test_found_one_uplink_is_small if {
 	healthy := node("n2", [nic(1500), flannel(1450), veth(1450)], [])
 	some f in rule.finding with input as incident([small, healthy]) with netcause.mss_clamps as []
 	f.affects == {"n1", "n2"}
-	contains(f.message, "flannel.1 on n1 carries 1350")
+	contains(f.message, "flannel.1 carries 1350 bytes there")
 
 	# flannel takes 50 off what it is told.
-	contains(f.fix.steps[0].edit, `set "MTU": 1400 in "Backend"`)
+	contains(f.fix.alternatives[0].steps[0].edit, `set "MTU": 1400 in "Backend"`)
 }
 
 test_found_pods_larger_than_vxlan if {
@@ -439,4 +440,31 @@ test_ruled_out_port_of_a_pod_in_a_bridge_without_hardware if {
 test_found_clamp_that_only_some_come_by if {
 	some_only := object.union(clamp("-A FORWARD -p tcp --dport 9999 -j TCPMSS --clamp-mss-to-pmtu"), {"always": false})
 	count(rule.finding) == 1 with input as two(calico, [pod(1500, {})]) with netcause.mss_clamps as [some_only]
+}
+
+test_found_one_uplink_alone_is_narrow if {
+	wide := [nic(1500), flannel(1450), veth(1450)]
+	nodes := [node("n1", [nic(1400), flannel(1450), veth(1450)], []), node("n2", wide, []), node("n3", wide, [])]
+	some f in rule.finding with input as incident(nodes) with netcause.mss_clamps as []
+	f.message == concat(" ", [
+		"eth0 of n1 has an MTU of 1400: flannel.1 carries 1350 bytes there, where other nodes' carry 1450 and Pods let a",
+		"sender use 1450 (MSS 1410): large packets from a Pod on n1 or others by eth0 of n1 vanish.",
+	])
+	f.fix.steps[0] == {"node": "n1", "run": "ip link set dev eth0 mtu 1500"}
+	startswith(f.fix.alternatives[0].summary, "One MTU along the whole path: 1350")
+}
+
+test_found_says_that_netfilter_was_not_read if {
+	nodes := [object.union(n, {"status": {"nftables": {"status": "absent"}}}) | some n in two(calico, [pod(1500, {})]).nodes]
+	some f in rule.finding with input as incident(nodes) with netcause.mss_clamps as []
+	endswith(f.message, " vanish, unless a rule of n1 or n2 that was not read clamps the MSS.")
+	"not known: its rules of netfilter were not all read" in {e.value | some e in f.evidence}
+}
+
+test_unexamined_tunnel_of_programs if {
+	vxlan := {"ifname": "cilium_vxlan", "kind": "vxlan", "mtu": 1500, "flags": ["UP"], "source": "ip -d link"}
+	cilium := incident([object.union(node("n1", [nic(1500), vxlan], []), {"routes": []})])
+	count(rule.ruled_out) == 0 with input as cilium
+	some u in rule.unexamined with input as cilium
+	startswith(u.reason, "no route leads into cilium_vxlan: ")
 }

@@ -11,6 +11,24 @@ fix(fault, clients, cluster) := {
 	"alternatives": [_raise(fault, cluster)],
 }
 
+# widen is for a way that one node's link alone makes narrow.
+widen(fault, clients, cluster) := {
+	"summary": sprintf("Give %s of %s an MTU of %d, as what the other nodes have carries", [link.dev, fault.way.node, needed]),
+	"steps": [
+		{"node": fault.way.node, "run": sprintf("ip link set dev %s mtu %d", [link.dev, needed])},
+		{
+			"node": fault.way.node,
+			"edit": sprintf("set the same in the configuration file of %s", [link.dev]),
+			"why": "otherwise the next boot brings the old one back",
+		},
+	],
+	"alternatives": [{"summary": all_alike.summary, "steps": all_alike.steps}],
+} if {
+	link := fault.way.narrowed
+	needed := fault.size + tunnel.overhead[fault.way.tunnel.kind]
+	all_alike := fix(fault, clients, cluster)
+}
+
 _lower_clients(fault, clients) := [step |
 	some client in clients
 	client.mtu > fault.way.mtu
