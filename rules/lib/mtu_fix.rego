@@ -13,7 +13,7 @@ fix(fault, clients, cluster) := {
 
 # widen is for a way that one node's link alone makes narrow.
 widen(fault, clients, cluster) := {
-	"summary": sprintf("Give %s of %s an MTU of %d, as what the other nodes have carries", [link.dev, fault.way.node, needed]),
+	"summary": sprintf("Give %s of %s an MTU of %d: other nodes carry as much", [link.dev, fault.way.node, needed]),
 	"steps": [
 		{"node": fault.way.node, "run": sprintf("ip link set dev %s mtu %d", [link.dev, needed])},
 		{
