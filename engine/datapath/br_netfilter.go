@@ -7,7 +7,7 @@ import (
 )
 
 // bridgeFilters is whether iptables sees what a bridge forwards: br_netfilter is loaded and its switch is on.
-func (n *Namespace) bridgeFilters(p Packet) (truth, *Missing) {
+func (n *Namespace) bridgeFilters(p *Packet) (truth, *Missing) {
 	name := "net.bridge.bridge-nf-call-iptables"
 	if p.Dst.Is6() {
 		name = "net.bridge.bridge-nf-call-ip6tables"

@@ -33,7 +33,7 @@ func (s state) again(v visit) (state, []Branch) {
 }
 
 func (s state) back(v visit) (state, []Branch) {
-	v.pkt, v.steps, v.prev = s.pkt, s.steps, s.visits
+	v.pkt, v.steps, v.prev = *s.pkt, s.steps, s.visits
 	v.pkt.TTL = 0
 	for o := s.visits; o != nil; o = o.prev {
 		if o.at == v.at && o.frame == v.frame && o.mac == v.mac && o.nexthop == v.nexthop && o.pkt == v.pkt {
@@ -85,7 +85,7 @@ func sameStep(a, b *stepNode) bool {
 
 // ownTunnel ends the way of a tunnel's packet that would leave by the tunnel itself: the kernel drops it as a circular
 // route (vxlan_xmit_one, ip_md_tunnel_xmit), or when devices have called each other too often (dev_xmit_recursion).
-func (s state) ownTunnel(at place, outer Packet) []Branch {
+func (s state) ownTunnel(at place, outer *Packet) []Branch {
 	for p := outer.Inner; p != nil; p = p.Inner {
 		if p.wrapper == at {
 			s = s.step(at.ns, StageEncap, fmt.Sprintf("the packets of tunnel %s are routed into %s themselves: the way to %s goes in a circle", at.dev, at.dev, outer.Dst))

@@ -4,8 +4,8 @@ package datapath
 // shared by branches and do not change.
 type connection struct {
 	ns   *Namespace
-	orig Packet // as it came in
-	now  Packet // as the namespace's rules have made it so far
+	orig *Packet // as it came in
+	now  *Packet // as the namespace's rules have made it so far
 	// reply: the packet at hand is of the connection's other direction.
 	reply bool
 	// unseen: an answer of which the namespace has not seen the question.
@@ -29,13 +29,13 @@ search:
 			continue
 		}
 		switch {
-		case reply && !c.reply && c.notrack && sameTuple(c.now, s.pkt.reversed()):
+		case reply && !c.reply && c.notrack && answers(s.pkt, c.now):
 			break search
 		case !reply && sameTuple(c.now, s.pkt):
 			return s, c
 		case reply && c.reply && !stage.tracks():
 			return s, c
-		case reply && !c.reply && stage.tracks() && sameTuple(c.now, s.pkt.reversed()):
+		case reply && !c.reply && stage.tracks() && answers(s.pkt, c.now):
 			back := *c
 			back.reply, back.next = true, s.connections
 			s.connections = &back
@@ -48,7 +48,7 @@ search:
 }
 
 // translated notes what a hook's rules have made of the first packet.
-func (s state) translated(ns *Namespace, before Packet) state {
+func (s state) translated(ns *Namespace, before *Packet) state {
 	c := s.connections
 	if s.pkt.Inner != nil || sameTuple(before, s.pkt) {
 		return s
@@ -74,18 +74,29 @@ func (s state) untrack(c *connection) (state, *connection) {
 
 // undo takes back the translation of an answer: its destination at the hooks of DNAT, its source at those of SNAT
 // (nf_nat_packet of net/netfilter/nf_nat_core.c).
-func (c *connection) undo(p Packet, stage Stage) Packet {
+func (s state) undo(c *connection, stage Stage) state {
 	if c == nil || !c.reply || c.unseen || c.notrack {
-		return p
+		return s
 	}
 	if stage.tracks() {
-		p.Dst, p.Dport = c.orig.Src, c.orig.Sport
+		if s.pkt.Dst != c.orig.Src || s.pkt.Dport != c.orig.Sport {
+			p := s.edit()
+			p.Dst, p.Dport = c.orig.Src, c.orig.Sport
+		}
 	} else if stage == StageInput || stage == StagePostrouting {
-		p.Src, p.Sport = c.orig.Dst, c.orig.Dport
+		if s.pkt.Src != c.orig.Dst || s.pkt.Sport != c.orig.Dport {
+			p := s.edit()
+			p.Src, p.Sport = c.orig.Dst, c.orig.Dport
+		}
 	}
-	return p
+	return s
 }
 
-func sameTuple(a, b Packet) bool {
-	return a.Src == b.Src && a.Dst == b.Dst && a.Sport == b.Sport && a.Dport == b.Dport && a.Proto == b.Proto
+// answers says whether a packet has the addresses of an answer to q.
+func answers(p, q *Packet) bool {
+	return p.Src == q.Dst && p.Dst == q.Src && p.Sport == q.Dport && p.Dport == q.Sport && p.Proto == q.Proto
+}
+
+func sameTuple(a, b *Packet) bool {
+	return a == b || a.Src == b.Src && a.Dst == b.Dst && a.Sport == b.Sport && a.Dport == b.Dport && a.Proto == b.Proto
 }

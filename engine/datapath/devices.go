@@ -77,7 +77,7 @@ func (w *walker) toChild(s state, at, child place, mac string, nexthop netip.Add
 		return fmt.Sprintf("from %s to %s of %s", at.dev, child.dev, child.ns.title()), link.Source
 	})
 	if at.ns != child.ns {
-		s.pkt.Mark, s.pkt.uid = 0, nil
+		s.scrub()
 	}
 	if link.Kind == "ipvlan" {
 		return w.receive(s, child.ns, child.dev)
@@ -117,7 +117,7 @@ func (w *walker) sibling(s state, ns *Namespace, link *facts.Link, mac string, n
 	}
 	if parent.ns.isLocal(nexthop) {
 		if link.Kind == "ipvlan" && mac != "" && mac == parent.link().Address {
-			s.pkt.Mark, s.pkt.uid = 0, nil
+			s.scrub()
 			return w.up(s, parent.ns, parent.link(), mac, nexthop)
 		}
 		return ended(Dropped, fmt.Sprintf("%s has %s, and %s is on its %s: a parent and its %ss do not reach each other",
@@ -131,7 +131,7 @@ func (w *walker) sibling(s state, ns *Namespace, link *facts.Link, mac string, n
 		return fmt.Sprintf("%s sends it by %s of %s", link.Ifname, parent.dev, parent.ns.title()), link.Source
 	})
 	if parent.ns != ns {
-		s.pkt.Mark, s.pkt.uid = 0, nil
+		s.scrub()
 	}
 	return w.frame(s, parent.ns, below, mac, nexthop)
 }
@@ -166,7 +166,7 @@ func (w *walker) throughParent(s state, ns *Namespace, link *facts.Link) []Branc
 	s = s.say(ns, StageLink, func() (string, facts.Source) {
 		return fmt.Sprintf("%s (ipvlan %s) hands it to the routes of %s", link.Ifname, link.IPVLAN.Mode, parent.ns.title()), link.Source
 	})
-	s.pkt.Mark, s.pkt.uid = 0, nil
+	s.scrub()
 	s, over := w.enter(s, parent.ns, "")
 	if over != nil {
 		return over
@@ -239,7 +239,7 @@ func (w *walker) tag(s state, ns *Namespace, link *facts.Link, mac string, nexth
 	default:
 		return s.unknown(ns, StageLink, fmt.Sprintf("a VLAN's frame on %s, a device of kind %s, is not followed", below.Ifname, below.Kind), nil)
 	}
-	s.pkt.vlan = link.VLAN.ID
+	s.edit().vlan = link.VLAN.ID
 	s = s.say(ns, StageLink, func() (string, facts.Source) {
 		return fmt.Sprintf("%s tags it for VLAN %d on %s", link.Ifname, link.VLAN.ID, below.Ifname), link.Source
 	})
@@ -251,7 +251,7 @@ func (w *walker) untag(s state, at place, mac string, nexthop netip.Addr) []Bran
 	for i := range at.ns.facts.Links.Value {
 		l := &at.ns.facts.Links.Value[i]
 		if l.VLAN != nil && l.Link == at.dev && l.LinkNetnsid == nil && l.VLAN.ID == s.pkt.vlan {
-			s.pkt.vlan = 0
+			s.edit().vlan = 0
 			return w.arrive(s, place{at.ns, l.Ifname}, mac, nexthop)
 		}
 	}

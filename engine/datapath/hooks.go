@@ -39,7 +39,7 @@ func (w *walker) bridgedHook(
 		if branches, taken := w.assumed(s, ns, stage, next); taken {
 			return branches
 		}
-		s.pkt = c.undo(s.pkt, stage)
+		s = s.undo(c, stage)
 		s = s.masquerades(ns, stage, oif, nexthop)
 		s = s.step(ns, stage, "the netfilter rules were not read")
 		return next(s.unsure(missing(ns, "nftables")))
@@ -107,7 +107,9 @@ func (w *walker) outcome(
 	if c != nil && !c.notrack && o.Packet.CtState == "UNTRACKED" {
 		s, c = s.untrack(c)
 	}
-	s.pkt.Mark = o.Packet.Mark
+	if s.pkt.Mark != o.Packet.Mark {
+		s.edit().Mark = o.Packet.Mark
+	}
 	same := s.pkt.Src == src && s.pkt.Dst == o.Packet.Dst && s.pkt.Sport == o.Packet.Sport && s.pkt.Dport == o.Packet.Dport
 	if same && (c == nil || !c.reply) {
 		return next(s.passed(ns, stage, listings, o.Hops))
@@ -119,10 +121,13 @@ func (w *walker) outcome(
 // conntrack.
 func (s state) translate(ns *Namespace, stage Stage, listings *parsedListings, o *netfilter.Outcome, src netip.Addr, c *connection) state {
 	before := s.pkt
-	s.pkt.Src, s.pkt.Dst, s.pkt.Sport, s.pkt.Dport = src, o.Packet.Dst, o.Packet.Sport, o.Packet.Dport
-	s = s.translated(ns, before)
+	if p := &o.Packet; before.Src != src || before.Dst != p.Dst || before.Sport != p.Sport || before.Dport != p.Dport {
+		q := s.edit()
+		q.Src, q.Dst, q.Sport, q.Dport = src, p.Dst, p.Sport, p.Dport
+		s = s.translated(ns, before)
+	}
 	byRules := s.pkt
-	s.pkt = c.undo(s.pkt, stage)
+	s = s.undo(c, stage)
 	if sameTuple(before, s.pkt) {
 		return s.passed(ns, stage, listings, o.Hops)
 	}
@@ -135,7 +140,7 @@ func (s state) passed(ns *Namespace, stage Stage, listings *parsedListings, hops
 }
 
 // changed is the state after a hook at which rules make byRules of before, and conntrack what the packet is now.
-func (s state) changed(ns *Namespace, stage Stage, listings *parsedListings, hops []netfilter.Hop, before, byRules Packet) state {
+func (s state) changed(ns *Namespace, stage Stage, listings *parsedListings, hops []netfilter.Hop, before, byRules *Packet) state {
 	after := s.pkt
 	return s.say(ns, stage, func() (string, facts.Source) {
 		text := rulesText(hops)
@@ -149,7 +154,7 @@ func (s state) changed(ns *Namespace, stage Stage, listings *parsedListings, hop
 	})
 }
 
-func changeText(before, after Packet) string {
+func changeText(before, after *Packet) string {
 	return fmt.Sprintf("%s > %s becomes %s > %s", end(before.Src, before.Sport), end(before.Dst, before.Dport), end(after.Src, after.Sport), end(after.Dst, after.Dport))
 }
 
@@ -189,7 +194,7 @@ func (n *Namespace) masqueradeSource(dev string, nexthop netip.Addr) netip.Addr 
 	return n.selectAddress(dev, nexthop, scopeUniverse)
 }
 
-func filterPacket(p Packet, c *connection, iif, oif string) netfilter.Packet {
+func filterPacket(p *Packet, c *connection, iif, oif string) netfilter.Packet {
 	f := netfilter.Packet{
 		Src: p.Src, Dst: p.Dst, Proto: p.Proto, Sport: p.Sport, Dport: p.Dport, Length: p.Length, TTL: p.TTL, Iif: iif, Oif: oif,
 		Mark: p.Mark, UID: p.uid, CtState: "NEW", CtDir: "ORIGINAL", ICMPType: -1, ICMPCode: -1,

@@ -50,7 +50,7 @@ func (w *walker) virtualServer(s state, ns *Namespace) (branches []Branch, taken
 	return branches, true
 }
 
-func findServer(t *netfilter.IPVSTable, p Packet) *netfilter.VirtualServer {
+func findServer(t *netfilter.IPVSTable, p *Packet) *netfilter.VirtualServer {
 	for i := range t.Servers {
 		v := &t.Servers[i]
 		if v.FirewallMark != 0 && v.FirewallMark == p.Mark || v.Protocol == p.Proto && v.Addr == netip.AddrPortFrom(p.Dst, p.Dport) {
@@ -72,7 +72,8 @@ func share(v *netfilter.VirtualServer, r netfilter.RealServer) int {
 func (w *walker) realServer(s state, ns *Namespace, r netfilter.RealServer, listings *parsedListings) []Branch {
 	before := s.pkt
 	if r.Forward == "masq" {
-		s.pkt.Dst, s.pkt.Dport = r.Addr.Addr(), r.Addr.Port()
+		p := s.edit()
+		p.Dst, p.Dport = r.Addr.Addr(), r.Addr.Port()
 	}
 	s = s.translated(ns, before)
 	s = s.step(ns, StageInput, fmt.Sprintf("IPVS sends %s to %s", end(before.Dst, before.Dport), r.Addr))

@@ -15,7 +15,7 @@ type policing struct {
 	egress bool
 	// seen is the packet as a network plugin sees it that enforces policies at the hook FORWARD or OUTPUT of node: after
 	// the translation of its destination and before that of its source.
-	seen Packet
+	seen *Packet
 	node string
 }
 
@@ -80,7 +80,7 @@ func (w *walker) admit(s state, node *Namespace, pod *facts.Pod) (state, []Branc
 	}
 	after := judge(s.pkt.Src)
 	seen := s.policing.seen
-	if s.policing.node != node.Node || seen.Src == s.pkt.Src || !seen.Src.IsValid() {
+	if seen == nil || s.policing.node != node.Node || seen.Src == s.pkt.Src {
 		return w.judged(s, node, "ingress", after)
 	}
 	before := judge(seen.Src)
@@ -92,7 +92,7 @@ func (w *walker) admit(s state, node *Namespace, pod *facts.Pod) (state, []Branc
 	return w.judged(s, node, "ingress", before)
 }
 
-func connectionOf(p Packet, src netip.Addr) networkpolicy.Connection {
+func connectionOf(p *Packet, src netip.Addr) networkpolicy.Connection {
 	return networkpolicy.Connection{Src: src, Dst: p.Dst, Protocol: strings.ToUpper(p.Proto), Port: p.Dport}
 }
 

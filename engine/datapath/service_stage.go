@@ -75,7 +75,8 @@ func (w *walker) byObjects(s state, ns *Namespace, stage Stage, unread, group st
 		}
 		b, before := s, s.pkt
 		b.probability *= e.Probability
-		b.pkt.Dst, b.pkt.Dport = e.Addr.Addr(), e.Addr.Port()
+		p := b.edit()
+		p.Dst, p.Dport = e.Addr.Addr(), e.Addr.Port()
 		b = b.translated(ns, before)
 		if t.Masquerade || before.Src == b.pkt.Dst {
 			b.masquerade = masquerading{ns}
@@ -110,7 +111,7 @@ func (s state) masquerades(ns *Namespace, stage Stage, oif string, nexthop netip
 		return s
 	}
 	before := s.pkt
-	s.pkt.Src = src
+	s.edit().Src = src
 	s = s.translated(ns, before)
 	s = s.step(ns, stage, fmt.Sprintf("the netfilter rules were not read; a Service from outside is answered by way of this node: %s becomes %s",
 		end(before.Src, before.Sport), end(src, before.Sport)))

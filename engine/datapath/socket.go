@@ -34,7 +34,7 @@ func (w *walker) socket(s state, ns *Namespace, dev string) []Branch {
 	back := &walker{model: w.model, origin: w.origin, outside: w.outside, answer: s.began, question: s.arrivals, branches: w.branches}
 	answer := s.pkt.reversed()
 	answer.TTL = defaultTTL
-	b.Reply = back.send(state{pkt: answer, probability: 1, connections: s.connections, assumed: s.assumed, store: s.store}, ns)
+	b.Reply = back.send(state{pkt: &answer, probability: 1, connections: s.connections, assumed: s.assumed, store: s.store}, ns)
 	w.branches = back.branches
 	b.settle()
 	return branches
@@ -96,15 +96,14 @@ func who(l *facts.Listener) string {
 
 // answered is an answer that came to a namespace: to the sender, from whom it asked, or not.
 func (w *walker) answered(s state, ns *Namespace) []Branch {
-	want := w.answer.reversed()
 	s = s.step(ns, StageSocket, "the answer arrives")
 	switch {
 	case ns != w.origin:
 		s.last().Text = fmt.Sprintf("the answer ends here, and the sender is elsewhere (%s)", w.answer.Src)
 		return s.end(Dropped)
-	case !sameTuple(want, s.pkt):
+	case !answers(s.pkt, w.answer):
 		s.last().Text = fmt.Sprintf("the answer comes from %s, and the sender asked %s: its socket does not take it",
-			end(s.pkt.Src, s.pkt.Sport), end(want.Src, want.Sport))
+			end(s.pkt.Src, s.pkt.Sport), end(w.answer.Dst, w.answer.Dport))
 		return s.end(Rejected)
 	}
 	return s.end(Delivered)

@@ -1,6 +1,10 @@
 package datapath
 
-import "github.com/netcause/netcause/engine/facts"
+import (
+	"net/netip"
+
+	"github.com/netcause/netcause/engine/facts"
+)
 
 // stepNode is a step of a walk, as small as it can be: most steps of most walks are never read. Branches that part share
 // what they have in common; only a state's last step changes.
@@ -59,13 +63,7 @@ func (n *stepNode) steps() []Step {
 // step is the state with one more step.
 func (s state) step(ns *Namespace, stage Stage, text string) state {
 	n := s.store.node()
-	n.prev, n.ns, n.Stage, n.Text, n.Verdict = s.steps, ns, stage, text, Pass
-	if s.steps != nil && *s.steps.pkt == s.pkt {
-		n.pkt = s.steps.pkt
-	} else {
-		n.pkt = s.store.packet()
-		*n.pkt = s.pkt
-	}
+	n.prev, n.ns, n.pkt, n.Stage, n.Text, n.Verdict = s.steps, ns, s.pkt, stage, text, Pass
 	s.steps = n
 	return s
 }
@@ -94,6 +92,36 @@ func (a *store) packet() *Packet {
 	p := &a.packets[0]
 	a.packets = a.packets[1:]
 	return p
+}
+
+// edit makes the branch's packet its own, to be changed before the next step.
+func (s *state) edit() *Packet {
+	p := s.store.packet()
+	*p = *s.pkt
+	s.pkt = p
+	return p
+}
+
+// from gives the packet a source.
+func (s *state) from(src netip.Addr) {
+	if s.pkt.Src != src {
+		s.edit().Src = src
+	}
+}
+
+// scrub takes from the packet what it does not keep on its way to another namespace or machine (skb_scrub_packet).
+func (s *state) scrub() {
+	if s.pkt.Mark != 0 || s.pkt.uid != nil {
+		p := s.edit()
+		p.Mark, p.uid = 0, nil
+	}
+}
+
+// carrying is the state with another packet.
+func (s state) carrying(p Packet) state {
+	s.pkt = s.store.packet()
+	*s.pkt = p
+	return s
 }
 
 // say is the state with one more step, whose text and source are made when somebody reads it.

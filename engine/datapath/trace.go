@@ -81,7 +81,7 @@ func (p Packet) reversed() Packet {
 	return p
 }
 
-func (p Packet) flow(iif string) Flow {
+func (p *Packet) flow(iif string) Flow {
 	return Flow{Src: p.Src, Dst: p.Dst, Iif: iif, Mark: p.Mark, TOS: p.TOS, Proto: p.Proto, Sport: p.Sport, Dport: p.Dport, UID: p.uid}
 }
 

@@ -107,7 +107,7 @@ func (w *walker) frame(s state, ns *Namespace, link *facts.Link, mac string, nex
 				return ended
 			}
 			if at.ns != ns {
-				s.pkt.Mark, s.pkt.uid = 0, nil // skb_scrub_packet
+				s.scrub()
 			}
 			return w.arrive(s, at, mac, nexthop)
 		}
@@ -135,7 +135,10 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 			s.last().Text += text
 			return s.end(Unknown)
 		}
-		s.pkt.Mark, s.pkt.uid, s.pkt.vlan = 0, nil, 0
+		s.scrub()
+		if s.pkt.vlan != 0 {
+			s.edit().vlan = 0
+		}
 		return w.arrive(s, found[0], mac, nexthop)
 	case len(found) > 1:
 		s.last().Text += fmt.Sprintf(": %d nodes have this address", len(found))
@@ -178,7 +181,7 @@ func (w *walker) returns(s state) bool {
 
 // returned ends such an answer at the step that it leaves the facts with.
 func (w *walker) returned(s state) []Branch {
-	if !sameTuple(w.answer.reversed(), s.pkt) {
+	if !answers(s.pkt, w.answer) {
 		s.last().Text += fmt.Sprintf(": the answer comes from %s, and the sender asked %s", end(s.pkt.Src, s.pkt.Sport), end(w.answer.Dst, w.answer.Dport))
 		return s.end(Rejected)
 	}

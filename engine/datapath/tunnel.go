@@ -43,7 +43,7 @@ func (w *walker) encapsulateVXLAN(s state, ns *Namespace, link *facts.Link, mac 
 	}
 	inner := s.pkt
 	outer := Packet{
-		Src: v.Local, Dst: vtep, Proto: "udp", Dport: uint16(v.Port), Mark: inner.Mark, TTL: defaultTTL, VNI: v.ID, Inner: &inner,
+		Src: v.Local, Dst: vtep, Proto: "udp", Dport: uint16(v.Port), Mark: inner.Mark, TTL: defaultTTL, VNI: v.ID, Inner: inner,
 		innerMAC: mac, innerNexthop: nexthop, wrapper: place{ns, link.Ifname},
 	}
 	if inner.Length > 0 {
@@ -52,7 +52,7 @@ func (w *walker) encapsulateVXLAN(s state, ns *Namespace, link *facts.Link, mac 
 			outer.Length = inner.Length + vxlanOverhead6
 		}
 	}
-	s.pkt = outer
+	s = s.carrying(outer)
 	s = s.say(ns, StageEncap, func() (string, facts.Source) {
 		return fmt.Sprintf("%s wraps it, VNI %d, for VTEP %s port %d", link.Ifname, v.ID, vtep, v.Port), source
 	})
@@ -89,7 +89,7 @@ func (w *walker) sendOuter(s state, ns *Namespace, link *facts.Link, local netip
 		return s.end(Dropped)
 	}
 	if local.IsValid() && local.IsUnspecified() {
-		s.pkt.Src = netip.Addr{}
+		s.from(netip.Addr{})
 	}
 	return w.send(s, ns)
 }
@@ -114,14 +114,14 @@ func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop
 		remote = nexthop
 	}
 	inner := s.pkt
-	outer := Packet{Src: t.Local, Dst: remote, Proto: proto, Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, Inner: &inner, wrapper: place{ns, link.Ifname}}
+	outer := Packet{Src: t.Local, Dst: remote, Proto: proto, Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, Inner: inner, wrapper: place{ns, link.Ifname}}
 	if outer.Src.IsValid() && outer.Src.IsUnspecified() {
 		outer.Src = netip.Addr{}
 	}
 	if inner.Length > 0 {
 		outer.Length = inner.Length + overhead
 	}
-	s.pkt = outer
+	s = s.carrying(outer)
 	s = s.say(ns, StageEncap, func() (string, facts.Source) {
 		return fmt.Sprintf("%s wraps it for %s", link.Ifname, remote), link.Source
 	})
@@ -163,8 +163,9 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 		if made == "wireguard" {
 			return w.decryptWireGuard(s, ns, l)
 		}
-		s.pkt = *outer.Inner
-		s.pkt.Mark = outer.Mark
+		if s.pkt = outer.Inner; s.pkt.Mark != outer.Mark {
+			s.edit().Mark = outer.Mark
+		}
 		s = s.say(ns, StageDecap, func() (string, facts.Source) { return l.Ifname + " unwraps it", l.Source })
 		if l.Kind == "vxlan" || l.Kind == "geneve" {
 			return w.arrive(s, place{ns, l.Ifname}, outer.innerMAC, outer.innerNexthop)
@@ -206,7 +207,7 @@ func (w *walker) encapsulateGeneve(s state, ns *Namespace, link *facts.Link, mac
 	}
 	inner := s.pkt
 	outer := Packet{
-		Dst: t.Remote, Proto: "udp", Dport: uint16(t.Port), Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, VNI: t.ID, Inner: &inner,
+		Dst: t.Remote, Proto: "udp", Dport: uint16(t.Port), Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, VNI: t.ID, Inner: inner,
 		innerMAC: mac, innerNexthop: nexthop, wrapper: place{ns, link.Ifname},
 	}
 	if inner.Length > 0 {
@@ -215,14 +216,14 @@ func (w *walker) encapsulateGeneve(s state, ns *Namespace, link *facts.Link, mac
 			outer.Length = inner.Length + vxlanOverhead6
 		}
 	}
-	s.pkt = outer
+	s = s.carrying(outer)
 	s = s.say(ns, StageEncap, func() (string, facts.Source) {
 		return fmt.Sprintf("%s wraps it, VNI %d, for %s port %d", link.Ifname, t.ID, t.Remote, t.Port), link.Source
 	})
 	return w.sendOuter(s, ns, link, netip.Addr{})
 }
 
-func tunnelTakes(l *facts.Link, p Packet) bool {
+func tunnelTakes(l *facts.Link, p *Packet) bool {
 	if l.Kind == "geneve" {
 		return p.made() == "geneve" && l.Tunnel.ID == p.VNI && l.Tunnel.Port == int(p.Dport) && l.Tunnel.Remote == p.Src // geneve_lookup
 	}

@@ -56,7 +56,7 @@ func (m *Model) walk(from Sender, p Packet) Trace {
 		t.From += "/" + from.Namespace
 	}
 	w := &walker{model: m}
-	s := state{pkt: p, probability: 1, store: &store{}}
+	s := state{pkt: &p, probability: 1, store: &store{}}
 	ns := m.Namespace(from.Node, from.Namespace)
 	switch {
 	case ns == nil:
@@ -87,7 +87,7 @@ type walker struct {
 
 // state is one branch on its way. It is copied where branches part; what it points to does not change.
 type state struct {
-	pkt         Packet
+	pkt         *Packet // does not change: edit gives the branch a copy
 	store       *store // of all branches
 	steps       *stepNode
 	probability float64
@@ -174,7 +174,7 @@ func (w *walker) send(s state, ns *Namespace) []Branch {
 	var out []Branch
 	decisions, sources := ns.likelyOutput((*Namespace).socketOutput, s.pkt.flow("lo"))
 	if len(decisions) == 1 {
-		s.pkt.Src = sources[0]
+		s.from(sources[0])
 		return w.output(s, ns, &decisions[0])
 	}
 	for i := range decisions {
@@ -182,7 +182,7 @@ func (w *walker) send(s state, ns *Namespace) []Branch {
 			break
 		}
 		b := s
-		b.pkt.Src = sources[i]
+		b.from(sources[i])
 		b.probability *= decisions[i].Probability
 		out = append(out, w.output(b, ns, &decisions[i])...)
 	}
@@ -199,8 +199,7 @@ func (w *walker) output(s state, ns *Namespace, d *Decision) []Branch {
 		return s.unknown(ns, StageRoute, "which source address the kernel takes is not known", missing(ns, "addresses"))
 	}
 	if s.began == nil && s.pkt.Inner == nil {
-		began := s.pkt
-		s.began = &began
+		s.began = s.pkt
 	}
 	before := s.pkt
 	return w.hook(s, ns, StageOutput, "", d.Way.Dev, netip.Addr{}, func(s state) []Branch {
@@ -259,8 +258,7 @@ func (w *walker) receive(s state, ns *Namespace, dev string) []Branch {
 		return over
 	}
 	if s.began == nil && s.pkt.Inner == nil {
-		began := s.pkt
-		s.began = &began
+		s.began = s.pkt
 	}
 	s, denied := w.ingress(s, ns)
 	if denied != nil {
@@ -311,7 +309,7 @@ func (w *walker) forward(s state, ns *Namespace, dev string, d *Decision) []Bran
 		s = s.step(ns, StageForward, "the TTL has run out, and its sender is told by icmp time-exceeded: the way is too long")
 		return s.end(Rejected)
 	}
-	s.pkt.TTL--
+	s.edit().TTL--
 	if ended := s.tooLong(ns, StageForward, d); ended != nil {
 		return ended
 	}

@@ -37,7 +37,7 @@ func (w *walker) encapsulateWireGuard(s state, ns *Namespace, link *facts.Link) 
 	inner := s.pkt
 	outer := Packet{
 		Dst: peer.Endpoint.Addr(), Proto: "udp", Sport: uint16(wg.ListenPort), Dport: peer.Endpoint.Port(), Mark: wg.Fwmark, TTL: defaultTTL,
-		Inner: &inner, wrapper: place{ns, link.Ifname},
+		Inner: inner, wrapper: place{ns, link.Ifname},
 	}
 	if inner.Length > 0 {
 		padded := (inner.Length + wireguardPadding - 1) / wireguardPadding * wireguardPadding
@@ -49,7 +49,7 @@ func (w *walker) encapsulateWireGuard(s state, ns *Namespace, link *facts.Link) 
 			outer.Length = padded + wireguardOverhead6
 		}
 	}
-	s.pkt = outer
+	s = s.carrying(outer)
 	s = s.say(ns, StageEncap, func() (string, facts.Source) {
 		return fmt.Sprintf("%s encrypts it for peer %s at %s, whose allowed IPs have %s", link.Ifname, peer.PublicKey, peer.Endpoint, allowed), link.Source
 	})
@@ -94,8 +94,9 @@ func (w *walker) decryptWireGuard(s state, ns *Namespace, link *facts.Link) []Br
 	case peer == nil || peer.PublicKey != key:
 		return dropped(fmt.Sprintf("%s does not take %s from peer %s: it is not among its allowed IPs", link.Ifname, outer.Inner.Src, key))
 	}
-	s.pkt = *outer.Inner
-	s.pkt.Mark = 0 // wg_reset_packet
+	if s.pkt = outer.Inner; s.pkt.Mark != 0 {
+		s.edit().Mark = 0 // wg_reset_packet
+	}
 	s = s.say(ns, StageDecap, func() (string, facts.Source) { return link.Ifname + " decrypts it", link.Source })
 	return w.receive(s, ns, link.Ifname)
 }
