@@ -3,7 +3,6 @@ package datapath
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -47,12 +46,14 @@ func (s state) back(v visit) (state, []Branch) {
 // looped cuts the way after the first round of the circle whose last round began at since, and names it: the places, and
 // in Circle what led on at each.
 func (s state) looped(at place, since *stepNode) []Branch {
-	var nodes []*stepNode
-	for n := s.steps; n != nil; n = n.prev {
-		nodes = append(nodes, n)
+	nodes := s.steps.expanded()
+	for i, n := range nodes {
+		own := *n
+		if nodes[i] = &own; i > 0 {
+			own.prev = nodes[i-1]
+		}
 	}
-	slices.Reverse(nodes)
-	round := len(nodes) - since.len()
+	round := len(nodes) - len(since.expanded())
 	first := len(nodes) - round
 	for first > 0 && sameStep(nodes[first-1], nodes[first-1+round]) {
 		first--

@@ -53,12 +53,7 @@ func (w *walker) bridgedHook(
 	}
 	p := filterPacket(s.pkt, c, iif, oif)
 	p.PhysIn, p.PhysOut = ports.in, ports.out
-	var outcomes []netfilter.Outcome
-	if s.pkt.Inner != nil {
-		outcomes = w.model.outer.outcomes(listings, ns, stage, &p)
-	} else {
-		outcomes = listings.hooks[hookOf(stage)][familyIndex(p.Dst)].Traverse(p)
-	}
+	outcomes := listings.hooks[hookOf(stage)][familyIndex(p.Dst)].Traverse(p)
 	if len(outcomes) == 1 {
 		return w.outcome(s, ns, stage, oif, nexthop, listings, &outcomes[0], c, next)
 	}

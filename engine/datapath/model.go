@@ -28,7 +28,7 @@ type Model struct {
 	podNames   map[facts.PodReference]podFacts
 	nodeObject map[netip.Addr]string // InternalIP to name
 	parsed     sync.Map              // *Namespace to parsedListings
-	outer      hookCache
+	tunnels    tunnelWays
 	objects    *objects // nil where no cluster was read
 }
 

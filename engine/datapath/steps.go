@@ -23,6 +23,7 @@ type stepNode struct {
 	Service string
 	Assumed bool
 	circle  *[]string
+	way     *tunnelWay // in place of the step: those of a way that is remembered
 }
 
 func (n *stepNode) step() Step {
@@ -43,19 +44,12 @@ func (n *stepNode) step() Step {
 	return s
 }
 
-func (n *stepNode) len() (count int) {
-	for ; n != nil; n = n.prev {
-		count++
-	}
-	return count
-}
-
 // steps are the steps up to this one, written out.
 func (n *stepNode) steps() []Step {
-	list := make([]Step, n.len())
-	for i := len(list) - 1; i >= 0; i-- {
+	nodes := n.expanded()
+	list := make([]Step, len(nodes))
+	for i, n := range nodes {
 		list[i] = n.step()
-		n = n.prev
 	}
 	return list
 }

@@ -91,7 +91,7 @@ func (w *walker) sendOuter(s state, ns *Namespace, link *facts.Link, local netip
 	if local.IsValid() && local.IsUnspecified() {
 		s.from(netip.Addr{})
 	}
-	return w.send(s, ns)
+	return w.throughTunnel(s, ns)
 }
 
 // encapsulateIP is ip_tunnel_xmit of net/ipv4/ip_tunnel.c; without a remote end the route's nexthop is it.
@@ -130,6 +130,8 @@ func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop
 
 // decapsulate finds the device that a tunnel's packet is for: vxlan_rcv, ip_tunnel_lookup.
 func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
+	w.model.tunnels.remember(s, ns)
+	s.tunnel = nil
 	if ns.facts.Links.Status != facts.Read {
 		return s.unknown(ns, StageDecap, "the devices were not read", missing(ns, "links"))
 	}

@@ -105,6 +105,7 @@ type state struct {
 	began *Packet
 	// assumed: a step on the way is what the cluster's objects ask for, and nothing after it is certain.
 	assumed    bool
+	tunnel     *tunnelStart // of the packet at hand, where its way is to be remembered
 	masquerade masquerading
 	policing   policing
 }
