@@ -176,7 +176,7 @@ func (r *ruleset) decider(o netfilter.Outcome) *deciderAnswer {
 	if len(o.Hops) == 0 {
 		return nil
 	}
-	last := o.Hops[len(o.Hops)-1]
+	last := *o.Hops[len(o.Hops)-1]
 	d := &deciderAnswer{
 		Backend: string(last.Backend), Family: last.Family, Table: last.Table, Chain: last.Chain, Rule: last.Rule,
 		Source: r.listings.Source(last), Policy: strings.HasPrefix(last.Rule, "policy "), Way: []string{},

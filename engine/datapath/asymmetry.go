@@ -16,7 +16,9 @@ type arrival struct {
 // arrived notes by what the packet itself came in, for its answer.
 func (s state) arrived(ns *Namespace, dev string) state {
 	if s.pkt.Inner == nil && dev != "lo" {
-		s.arrivals = &arrival{ns, dev, s.arrivals}
+		a := s.store.arrivals.next()
+		*a = arrival{ns, dev, s.arrivals}
+		s.arrivals = a
 	}
 	return s
 }
@@ -40,7 +42,7 @@ func (w *walker) asymmetric(s state, ns *Namespace, dev string) state {
 	if in == "" {
 		return s
 	}
-	return s.say(ns, StageRoute, func() (string, facts.Source) {
+	return s.say(ns, StageRoute, told(func() (string, facts.Source) {
 		return fmt.Sprintf("asymmetric: the question came in by %s, the answer leaves by %s", in, dev), ""
-	})
+	}))
 }

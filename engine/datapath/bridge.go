@@ -44,7 +44,7 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		}
 		return s.end(Dropped)
 	}
-	s = s.say(ns, StageBridge, func() (string, facts.Source) { return br.Ifname + " forwards it to port " + out.Ifname, source })
+	s = s.say(ns, StageBridge, told(func() (string, facts.Source) { return br.Ifname + " forwards it to port " + out.Ifname, source }))
 	if in == nil {
 		if ended := s.unfit(ns, br, out, StageBridge); ended != nil {
 			return ended
@@ -55,7 +55,7 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		return ended
 	}
 	if text := blocked(in, out); text != "" {
-		s.last().say, s.last().Text, s.last().Source = nil, text, source
+		s.last().says, s.last().Text, s.last().Source = nil, text, source
 		return s.end(Dropped)
 	}
 	return w.bridged(s, ns, br, in, out, func(s state) []Branch { return w.port(s, ns, out, mac, nexthop) })

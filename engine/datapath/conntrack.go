@@ -36,13 +36,19 @@ search:
 		case reply && c.reply && !stage.tracks():
 			return s, c
 		case reply && !c.reply && stage.tracks() && answers(s.pkt, c.now):
-			back := *c
-			back.reply, back.next = true, s.connections
-			s.connections = &back
-			return s, &back
+			s, c = s.connected(*c)
+			c.reply = true
+			return s, c
 		}
 	}
-	c := &connection{ns: ns, orig: s.pkt, now: s.pkt, reply: reply, unseen: reply, next: s.connections}
+	return s.connected(connection{ns: ns, orig: s.pkt, now: s.pkt, reply: reply, unseen: reply})
+}
+
+// connected is the state with a connection, newer than those that it has.
+func (s state) connected(as connection) (state, *connection) {
+	c := s.store.connections.next()
+	*c = as
+	c.next = s.connections
 	s.connections = c
 	return s, c
 }
@@ -55,9 +61,8 @@ func (s state) translated(ns *Namespace, before *Packet) state {
 	}
 	for ; c != nil; c = c.next {
 		if c.ns == ns && !c.reply && sameTuple(c.now, before) {
-			changed := *c
-			changed.now, changed.next = s.pkt, s.connections
-			s.connections = &changed
+			s, c = s.connected(*c)
+			c.now = s.pkt
 			return s
 		}
 	}
@@ -66,10 +71,9 @@ func (s state) translated(ns *Namespace, before *Packet) state {
 
 // untrack notes that a rule has kept the packet from connection tracking.
 func (s state) untrack(c *connection) (state, *connection) {
-	changed := *c
-	changed.notrack, changed.next = true, s.connections
-	s.connections = &changed
-	return s, &changed
+	s, c = s.connected(*c)
+	c.notrack = true
+	return s, c
 }
 
 // undo takes back the translation of an answer: its destination at the hooks of DNAT, its source at those of SNAT

@@ -35,6 +35,8 @@ func (d *Decision) text() string {
 	return fmt.Sprintf("%s is this machine's (%s)", d.dst, d.Result.Type)
 }
 
+func (d *Decision) tell() (string, facts.Source) { return d.text(), d.Source }
+
 // written are decisions with their texts.
 func written(list []Decision) []Decision {
 	for i := range list {

@@ -73,9 +73,9 @@ func (w *walker) toChild(s state, at, child place, mac string, nexthop netip.Add
 	if ended := s.unfit(child.ns, at.link(), link, StageLink); ended != nil {
 		return ended
 	}
-	s = s.say(at.ns, StageLink, func() (string, facts.Source) {
+	s = s.say(at.ns, StageLink, told(func() (string, facts.Source) {
 		return fmt.Sprintf("from %s to %s of %s", at.dev, child.dev, child.ns.title()), link.Source
-	})
+	}))
 	if at.ns != child.ns {
 		s.scrub()
 	}
@@ -127,9 +127,9 @@ func (w *walker) sibling(s state, ns *Namespace, link *facts.Link, mac string, n
 	if down != nil {
 		return down
 	}
-	s = s.say(ns, StageLink, func() (string, facts.Source) {
+	s = s.say(ns, StageLink, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s sends it by %s of %s", link.Ifname, parent.dev, parent.ns.title()), link.Source
-	})
+	}))
 	if parent.ns != ns {
 		s.scrub()
 	}
@@ -163,9 +163,9 @@ func (w *walker) throughParent(s state, ns *Namespace, link *facts.Link) []Branc
 			return w.toChild(s, parent, other, "", s.pkt.Dst)
 		}
 	}
-	s = s.say(ns, StageLink, func() (string, facts.Source) {
+	s = s.say(ns, StageLink, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s (ipvlan %s) hands it to the routes of %s", link.Ifname, link.IPVLAN.Mode, parent.ns.title()), link.Source
-	})
+	}))
 	s.scrub()
 	s, over := w.enter(s, parent.ns, "")
 	if over != nil {
@@ -216,9 +216,9 @@ func (w *walker) slaves(s state, ns *Namespace, bond *facts.Link, mac string, ne
 	case wired && len(usable) > 1:
 		return ended(Unknown, fmt.Sprintf("by which of %s %s sends it is not known", strings.Join(usable, ", "), bond.Ifname))
 	}
-	s = s.say(ns, StageLink, func() (string, facts.Source) {
+	s = s.say(ns, StageLink, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s sends it by %s", bond.Ifname, strings.Join(usable, " or ")), bond.Source
-	})
+	}))
 	if len(usable) == 1 {
 		return w.frame(s, ns, ns.links[usable[0]], mac, nexthop)
 	}
@@ -240,9 +240,9 @@ func (w *walker) tag(s state, ns *Namespace, link *facts.Link, mac string, nexth
 		return s.unknown(ns, StageLink, fmt.Sprintf("a VLAN's frame on %s, a device of kind %s, is not followed", below.Ifname, below.Kind), nil)
 	}
 	s.edit().vlan = link.VLAN.ID
-	s = s.say(ns, StageLink, func() (string, facts.Source) {
+	s = s.say(ns, StageLink, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s tags it for VLAN %d on %s", link.Ifname, link.VLAN.ID, below.Ifname), link.Source
-	})
+	}))
 	return w.frame(s, ns, below, mac, nexthop)
 }
 

@@ -49,11 +49,16 @@ func (w *walker) bridgedHook(
 		return s.unknown(ns, stage, fmt.Sprintf("the netfilter rules were not understood: %v", err), missing(ns, "nftables"))
 	}
 	if listings.untouched[hookOf(stage)][familyIndex(s.pkt.Dst)] && (c == nil || !c.reply) {
-		return next(s.passed(ns, stage, listings, nil))
+		return next(s.passed(ns, stage, passage{listings: listings}))
 	}
 	p := filterPacket(s.pkt, c, iif, oif)
 	p.PhysIn, p.PhysOut = ports.in, ports.out
-	outcomes := listings.hooks[hookOf(stage)][familyIndex(p.Dst)].Traverse(p)
+	hops, outcomes := listings.hooks[hookOf(stage)][familyIndex(p.Dst)].Pass(&p)
+	if outcomes == nil {
+		before := s.pkt
+		s = s.undo(c, stage)
+		return next(s.passed(ns, stage, passage{listings: listings, hops: hops, before: before, byRules: before}))
+	}
 	if len(outcomes) == 1 {
 		return w.outcome(s, ns, stage, oif, nexthop, listings, &outcomes[0], c, next)
 	}
@@ -78,7 +83,7 @@ func (w *walker) outcome(
 	ended := func(v Verdict, text string) []Branch {
 		s := s.step(ns, stage, text)
 		if n := len(o.Hops); n > 0 {
-			s.last().Source = listings.Source(o.Hops[n-1])
+			s.last().Source = listings.Source(*o.Hops[n-1])
 		}
 		return s.end(v)
 	}
@@ -107,7 +112,7 @@ func (w *walker) outcome(
 	}
 	same := s.pkt.Src == src && s.pkt.Dst == o.Packet.Dst && s.pkt.Sport == o.Packet.Sport && s.pkt.Dport == o.Packet.Dport
 	if same && (c == nil || !c.reply) {
-		return next(s.passed(ns, stage, listings, o.Hops))
+		return next(s.passed(ns, stage, passage{listings: listings, hops: o.Hops}))
 	}
 	return next(s.translate(ns, stage, listings, o, src, c))
 }
@@ -123,37 +128,43 @@ func (s state) translate(ns *Namespace, stage Stage, listings *parsedListings, o
 	}
 	byRules := s.pkt
 	s = s.undo(c, stage)
-	if sameTuple(before, s.pkt) {
-		return s.passed(ns, stage, listings, o.Hops)
+	return s.passed(ns, stage, passage{listings: listings, hops: o.Hops, before: before, byRules: byRules})
+}
+
+// passage is what a hook does with a packet: its rules make byRules of before, and conntrack makes after of that where it is
+// an answer. They are nil where nothing can have changed it.
+type passage struct {
+	listings               *parsedListings
+	hops                   []*netfilter.Hop
+	before, byRules, after *Packet
+}
+
+func (p *passage) tell() (string, facts.Source) {
+	text := rulesText(p.hops)
+	if p.before != nil && !sameTuple(p.before, p.after) {
+		if !sameTuple(p.byRules, p.after) {
+			text = "conntrack undoes the translation: " + changeText(p.byRules, p.after)
+		}
+		if !sameTuple(p.before, p.byRules) {
+			text += "; " + changeText(p.before, p.byRules)
+		}
 	}
-	return s.changed(ns, stage, listings, o.Hops, before, byRules)
+	return text, rulesSource(p.listings, p.hops)
 }
 
-// passed is the state after a hook whose rules let the packet through as it is.
-func (s state) passed(ns *Namespace, stage Stage, listings *parsedListings, hops []netfilter.Hop) state {
-	return s.say(ns, stage, func() (string, facts.Source) { return rulesText(hops), rulesSource(listings, hops) })
-}
-
-// changed is the state after a hook at which rules make byRules of before, and conntrack what the packet is now.
-func (s state) changed(ns *Namespace, stage Stage, listings *parsedListings, hops []netfilter.Hop, before, byRules *Packet) state {
-	after := s.pkt
-	return s.say(ns, stage, func() (string, facts.Source) {
-		text := rulesText(hops)
-		if !sameTuple(byRules, after) {
-			text = "conntrack undoes the translation: " + changeText(byRules, after)
-		}
-		if !sameTuple(before, byRules) {
-			text += "; " + changeText(before, byRules)
-		}
-		return text, rulesSource(listings, hops)
-	})
+// passed is the state after a hook that let the packet through.
+func (s state) passed(ns *Namespace, stage Stage, by passage) state {
+	p := s.store.passages.next()
+	*p = by
+	p.after = s.pkt
+	return s.say(ns, stage, p)
 }
 
 func changeText(before, after *Packet) string {
 	return fmt.Sprintf("%s > %s becomes %s > %s", end(before.Src, before.Sport), end(before.Dst, before.Dport), end(after.Src, after.Sport), end(after.Dst, after.Dport))
 }
 
-func rulesText(hops []netfilter.Hop) string {
+func rulesText(hops []*netfilter.Hop) string {
 	if len(hops) == 0 {
 		return "no rule has an effect"
 	}
@@ -167,11 +178,11 @@ func rulesText(hops []netfilter.Hop) string {
 	return strings.Join(chains, " > ") + ": " + hops[len(hops)-1].Rule
 }
 
-func rulesSource(listings *parsedListings, hops []netfilter.Hop) facts.Source {
+func rulesSource(listings *parsedListings, hops []*netfilter.Hop) facts.Source {
 	if len(hops) == 0 {
 		return ""
 	}
-	return listings.Source(hops[len(hops)-1])
+	return listings.Source(*hops[len(hops)-1])
 }
 
 func end(a netip.Addr, port uint16) string {

@@ -37,14 +37,14 @@ func TestParseListingsOfTables(t *testing.T) {
 	if len(got) != 1 || got[0].Packet.Dst != netip.MustParseAddr("10.244.1.5") {
 		t.Fatalf("%+v", got)
 	}
-	if s := l.Source(got[0].Hops[0]); s != "iptables_-t_nat_-nvL, line 3" {
+	if s := l.Source(*got[0].Hops[0]); s != "iptables_-t_nat_-nvL, line 3" {
 		t.Errorf("source %q", s)
 	}
 	if when := strings.Join(got[0].When, "; "); !strings.Contains(when, "iptables-legacy -t mangle -nvL, which was not read") || strings.Contains(when, "-t raw") {
 		t.Errorf("conditions %s", when)
 	}
 	got = l.Rules.Traverse(netfilter.HookForward, p)
-	if len(got) != 1 || got[0].Verdict != netfilter.VerdictDrop || l.Source(got[0].Hops[0]) != "iptables_-S, line 2" {
+	if len(got) != 1 || got[0].Verdict != netfilter.VerdictDrop || l.Source(*got[0].Hops[0]) != "iptables_-S, line 2" {
 		t.Errorf("%+v", got)
 	}
 }

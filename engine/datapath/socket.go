@@ -65,9 +65,9 @@ func (w *walker) listener(s state, ns *Namespace, dev string) (state, Verdict) {
 		local := l.Local.Unmap()
 		takes := local == p.Dst || local.IsUnspecified() && (local.Is4() == p.Dst.Is4() || local.Is6() && !l.V6Only)
 		if takes && (l.Dev == "" || l.Dev == dev) {
-			return s.say(ns, StageSocket, func() (string, facts.Source) {
+			return s.say(ns, StageSocket, told(func() (string, facts.Source) {
 				return fmt.Sprintf("%s listens on %s", who(l), end(l.Local, uint16(l.Port))), l.Source
-			}), Delivered
+			})), Delivered
 		}
 		elsewhere = append(elsewhere, end(l.Local, p.Dport))
 	}

@@ -12,8 +12,8 @@ type stepNode struct {
 	prev *stepNode
 	ns   *Namespace
 	pkt  *Packet // as it leaves; shared by steps that do not change it
-	// say makes the text that goes before Text, and the source where there is none.
-	say     func() (string, facts.Source)
+	// says makes the text that goes before Text, and the source where there is none.
+	says    teller
 	Stage   Stage
 	Text    string
 	Source  facts.Source
@@ -26,17 +26,25 @@ type stepNode struct {
 	way     *tunnelWay // in place of the step: those of a way that is remembered
 }
 
+// told is the step with its text and source made.
+func (n *stepNode) told() stepNode {
+	t := *n
+	if n.says != nil {
+		text, source := n.says.tell()
+		t.says, t.Text = nil, text+n.Text
+		if n.Source == "" {
+			t.Source = source
+		}
+	}
+	return t
+}
+
 func (n *stepNode) step() Step {
+	t := n.told()
+	n = &t
 	s := Step{
 		Node: n.ns.Node, Namespace: n.ns.ID, Stage: n.Stage, Packet: *n.pkt, Text: n.Text, Source: n.Source, Verdict: n.Verdict,
 		Missing: n.Missing, TooBig: n.TooBig, Service: n.Service, Assumed: n.Assumed,
-	}
-	if n.say != nil {
-		text, source := n.say()
-		s.Text = text + s.Text
-		if s.Source == "" {
-			s.Source = source
-		}
 	}
 	if n.circle != nil {
 		s.Circle = *n.circle
@@ -56,41 +64,36 @@ func (n *stepNode) steps() []Step {
 
 // step is the state with one more step.
 func (s state) step(ns *Namespace, stage Stage, text string) state {
-	n := s.store.node()
+	n := s.store.nodes.next()
 	n.prev, n.ns, n.pkt, n.Stage, n.Text, n.Verdict = s.steps, ns, s.pkt, stage, text, Pass
 	s.steps = n
 	return s
 }
 
-// store has the steps of a walk in blocks.
+// store has what the branches of a walk are made of.
 type store struct {
-	nodes   []stepNode
-	packets []Packet
+	nodes       blocks[stepNode]
+	packets     blocks[Packet]
+	passages    blocks[passage]
+	connections blocks[connection]
+	arrivals    blocks[arrival]
 }
 
-const block = 32
+// blocks makes values by the dozen.
+type blocks[T any] []T
 
-func (a *store) node() *stepNode {
-	if len(a.nodes) == 0 {
-		a.nodes = make([]stepNode, block)
+func (b *blocks[T]) next() *T {
+	if len(*b) == 0 {
+		*b = make([]T, 16)
 	}
-	n := &a.nodes[0]
-	a.nodes = a.nodes[1:]
-	return n
-}
-
-func (a *store) packet() *Packet {
-	if len(a.packets) == 0 {
-		a.packets = make([]Packet, block/4)
-	}
-	p := &a.packets[0]
-	a.packets = a.packets[1:]
-	return p
+	v := &(*b)[0]
+	*b = (*b)[1:]
+	return v
 }
 
 // edit makes the branch's packet its own, to be changed before the next step.
 func (s *state) edit() *Packet {
-	p := s.store.packet()
+	p := s.store.packets.next()
 	*p = *s.pkt
 	s.pkt = p
 	return p
@@ -113,15 +116,24 @@ func (s *state) scrub() {
 
 // carrying is the state with another packet.
 func (s state) carrying(p Packet) state {
-	s.pkt = s.store.packet()
+	s.pkt = s.store.packets.next()
 	*s.pkt = p
 	return s
 }
 
+// teller makes a step's text and source, which few ask for.
+type teller interface {
+	tell() (text string, source facts.Source)
+}
+
+type told func() (string, facts.Source)
+
+func (t told) tell() (string, facts.Source) { return t() }
+
 // say is the state with one more step, whose text and source are made when somebody reads it.
-func (s state) say(ns *Namespace, stage Stage, text func() (string, facts.Source)) state {
+func (s state) say(ns *Namespace, stage Stage, says teller) state {
 	s = s.step(ns, stage, "")
-	s.steps.say = text
+	s.steps.says = says
 	return s
 }
 

@@ -70,9 +70,9 @@ func (w *walker) neighbour(s state, ns *Namespace, link *facts.Link, nexthop net
 	case e == nil:
 		return s, "", nil
 	case e.Lladdr != "" && e.State != "FAILED" && e.State != "INCOMPLETE":
-		s = s.say(ns, StageNeighbour, func() (string, facts.Source) {
+		s = s.say(ns, StageNeighbour, told(func() (string, facts.Source) {
 			return fmt.Sprintf("%s is at %s, %s", e.Dst, e.Lladdr, e.State), e.Source
-		})
+		}))
 		return s, e.Lladdr, nil
 	}
 	s = s.step(ns, StageNeighbour, fmt.Sprintf("%s did not answer when last asked for its hardware address on %s: %s", nexthop, link.Ifname, e.State))
@@ -100,9 +100,9 @@ func (w *walker) frame(s state, ns *Namespace, link *facts.Link, mac string, nex
 		return s.unknown(ns, StageLink, fmt.Sprintf("what is beyond %s, a device of kind %s, is no fact", link.Ifname, link.Kind), nil)
 	case "veth":
 		if at, ok := w.model.peer(ns, link); ok {
-			s = s.say(ns, StageLink, func() (string, facts.Source) {
+			s = s.say(ns, StageLink, told(func() (string, facts.Source) {
 				return fmt.Sprintf("by %s to %s of %s", link.Ifname, at.dev, at.ns.title()), link.Source
-			})
+			}))
 			if ended := s.unfit(at.ns, link, at.ns.links[at.dev], StageLink); ended != nil {
 				return ended
 			}
@@ -126,9 +126,9 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 		return s.end(Dropped)
 	}
 	found, addressKnown := w.model.onSegment(ns, nexthop, mac)
-	s = s.say(ns, StageLink, func() (string, facts.Source) {
+	s = s.say(ns, StageLink, told(func() (string, facts.Source) {
 		return fmt.Sprintf("leaves %s by %s for %s", ns.title(), link.Ifname, nexthop), link.Source
-	})
+	}))
 	switch {
 	case len(found) == 1:
 		if text := otherVLAN(s.pkt.vlan, found[0]); text != "" {
@@ -165,7 +165,7 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 	}
 	if pod, ok := w.model.pods[nexthop]; ok && pod.Spec.NodeName == ns.Node {
 		s.last().Missing = &Missing{Node: ns.Node, Namespace: pod.Metadata.Namespace + "/" + pod.Metadata.Name, Collect: "netcause collect on " + ns.Node}
-		s.last().say, s.last().Source = nil, link.Source
+		s.last().says, s.last().Source = nil, link.Source
 		s.last().Text = fmt.Sprintf("by %s to Pod %s/%s, whose namespace was not read", link.Ifname, pod.Metadata.Namespace, pod.Metadata.Name)
 		if denied := w.ingressUnread(s, ns, pod); denied != nil {
 			return denied

@@ -53,9 +53,9 @@ func (w *walker) encapsulateVXLAN(s state, ns *Namespace, link *facts.Link, mac 
 		}
 	}
 	s = s.carrying(outer)
-	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+	s = s.say(ns, StageEncap, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s wraps it, VNI %d, for VTEP %s port %d", link.Ifname, v.ID, vtep, v.Port), source
-	})
+	}))
 	return w.sendOuter(s, ns, link, v.Local)
 }
 
@@ -122,9 +122,9 @@ func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop
 		outer.Length = inner.Length + overhead
 	}
 	s = s.carrying(outer)
-	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+	s = s.say(ns, StageEncap, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s wraps it for %s", link.Ifname, remote), link.Source
-	})
+	}))
 	return w.sendOuter(s, ns, link, t.Local)
 }
 
@@ -168,7 +168,7 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 		if s.pkt = outer.Inner; s.pkt.Mark != outer.Mark {
 			s.edit().Mark = outer.Mark
 		}
-		s = s.say(ns, StageDecap, func() (string, facts.Source) { return l.Ifname + " unwraps it", l.Source })
+		s = s.say(ns, StageDecap, told(func() (string, facts.Source) { return l.Ifname + " unwraps it", l.Source }))
 		if l.Kind == "vxlan" || l.Kind == "geneve" {
 			return w.arrive(s, place{ns, l.Ifname}, outer.innerMAC, outer.innerNexthop)
 		}
@@ -219,9 +219,9 @@ func (w *walker) encapsulateGeneve(s state, ns *Namespace, link *facts.Link, mac
 		}
 	}
 	s = s.carrying(outer)
-	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+	s = s.say(ns, StageEncap, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s wraps it, VNI %d, for %s port %d", link.Ifname, t.ID, t.Remote, t.Port), link.Source
-	})
+	}))
 	return w.sendOuter(s, ns, link, netip.Addr{})
 }
 

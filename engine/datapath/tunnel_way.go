@@ -79,7 +79,7 @@ func (w *walker) throughTunnel(s state, ns *Namespace) []Branch {
 func (s state) skipped(way *tunnelWay) state {
 	s = s.carrying(way.pkt.carries(s.pkt))
 	s.hops, s.devices = s.hops+way.hops, s.devices+way.devices
-	n := s.store.node()
+	n := s.store.nodes.next()
 	n.prev, n.pkt, n.way = s.steps, s.pkt, way
 	s.steps = n
 	return s
@@ -97,10 +97,9 @@ func (t *tunnelWays) remember(s state, ns *Namespace) {
 	}
 	way := &tunnelWay{to: ns, pkt: s.pkt.carries(&Packet{}), hops: s.hops - from.hops, devices: s.devices - from.devices}
 	for n := s.steps; n != from.steps; n = n.prev {
-		step := *n
-		step.prev = nil
+		step := n.told()
 		header := n.pkt.carries(&Packet{})
-		step.pkt = &header
+		step.prev, step.pkt = nil, &header
 		way.steps = append(way.steps, step)
 	}
 	slices.Reverse(way.steps)
@@ -124,4 +123,3 @@ func (n *stepNode) expanded() (list []*stepNode) {
 	slices.Reverse(list)
 	return list
 }
-

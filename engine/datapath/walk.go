@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"github.com/netcause/netcause/engine/facts"
 )
 
 // Bounds of one walk.
@@ -88,7 +86,7 @@ type walker struct {
 // state is one branch on its way. It is copied where branches part; what it points to does not change.
 type state struct {
 	pkt         *Packet // does not change: edit gives the branch a copy
-	store       *store // of all branches
+	store       *store  // of all branches
 	steps       *stepNode
 	probability float64
 	when        []string
@@ -231,7 +229,7 @@ func (w *walker) output(s state, ns *Namespace, d *Decision) []Branch {
 
 // routed adds the step of a routing decision, and the end where it is one.
 func (w *walker) routed(s state, ns *Namespace, d *Decision) (state, []Branch) {
-	s = s.say(ns, StageRoute, func() (string, facts.Source) { return d.text(), d.Source })
+	s = s.say(ns, StageRoute, d)
 	s.last().Missing = d.Missing
 	if d.Missing != nil && d.Action != "unknown" {
 		// The routes were found by policy rules that were not read.

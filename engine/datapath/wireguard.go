@@ -50,9 +50,9 @@ func (w *walker) encapsulateWireGuard(s state, ns *Namespace, link *facts.Link) 
 		}
 	}
 	s = s.carrying(outer)
-	s = s.say(ns, StageEncap, func() (string, facts.Source) {
+	s = s.say(ns, StageEncap, told(func() (string, facts.Source) {
 		return fmt.Sprintf("%s encrypts it for peer %s at %s, whose allowed IPs have %s", link.Ifname, peer.PublicKey, peer.Endpoint, allowed), link.Source
-	})
+	}))
 	return w.sendOuter(s, ns, link, netip.Addr{})
 }
 
@@ -97,6 +97,6 @@ func (w *walker) decryptWireGuard(s state, ns *Namespace, link *facts.Link) []Br
 	if s.pkt = outer.Inner; s.pkt.Mark != 0 {
 		s.edit().Mark = 0 // wg_reset_packet
 	}
-	s = s.say(ns, StageDecap, func() (string, facts.Source) { return link.Ifname + " decrypts it", link.Source })
+	s = s.say(ns, StageDecap, told(func() (string, facts.Source) { return link.Ifname + " decrypts it", link.Source }))
 	return w.receive(s, ns, link.Ifname)
 }

@@ -6,6 +6,7 @@ type arena struct {
 	ways   blocks[way]
 	leaves blocks[leaf]
 	hops   blocks[hopList]
+	frames blocks[frame]
 	views  blocks[view]
 }
 
@@ -13,6 +14,7 @@ func (a *arena) reset() {
 	a.ways.reset()
 	a.leaves.reset()
 	a.hops.reset()
+	a.frames.reset()
 	a.views.reset()
 }
 

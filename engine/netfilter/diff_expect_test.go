@@ -8,7 +8,7 @@ type expected struct {
 	share   float64
 	unknown string
 	when    []string
-	hops    []Hop
+	hops    []*Hop
 }
 
 func (e *expected) told() string {

@@ -21,7 +21,7 @@ func (m *traversal) follow(w *way, b *branch) []*leaf {
 	next.forks, next.chances = w.forks, w.chances
 	next.parted(b.when)
 	if b.begin != nil {
-		if out := m.start(next, *b.begin); out != nil {
+		if out := m.start(next, b.begin); out != nil {
 			return out
 		}
 	}
@@ -52,6 +52,7 @@ type leaf struct {
 	notracked *hopList
 	// services is of a walk that asks for destinations alone.
 	services bool
+	alone    [1]*leaf // a list of it
 }
 
 // condition is a list, the first fork first.
@@ -120,7 +121,7 @@ func (m *traversal) join(branches []branch, ended [][]*leaf) []*leaf {
 
 // blind follows a rule that is not modelled as if it matched and as if not. Where that makes a difference the outcome
 // is unknown.
-func (m *traversal) blind(w *way, match, miss way, hop Hop, quote string) []*leaf {
+func (m *traversal) blind(w *way, match, miss way, hop *Hop, quote string) []*leaf {
 	w.forks++
 	a := m.follow(w, &branch{way: match})
 	b := m.follow(w, &branch{way: miss})

@@ -29,16 +29,27 @@ func (h *HookRules) Untouched() bool { return len(h.unread) == 0 && h.firm == ""
 
 // Traverse is [Ruleset.Traverse] at this hook. A packet of the other family is walked as there.
 func (h *HookRules) Traverse(p Packet) []Outcome {
-	p = p.normal()
-	if f := p.family(); f != h.family {
-		h = h.set.At(h.hook, f)
-	}
-	return h.traverse(p)
+	_, out := h.ofFamily(&p).walk(&p, false)
+	return out
 }
 
-func (h *HookRules) traverse(p Packet) []Outcome {
+// Pass is Traverse for whoever has many packets, of which most only pass: by one way, for certain, as they are. Of such a
+// packet outcomes is nil, and hops are those of its way.
+func (h *HookRules) Pass(p *Packet) (hops []*Hop, outcomes []Outcome) { return h.ofFamily(p).walk(p, true) }
+
+// ofFamily is the hook for the packet's family.
+func (h *HookRules) ofFamily(p *Packet) *HookRules {
+	p.normalize()
+	if f := p.family(); f != h.family {
+		return h.set.At(h.hook, f)
+	}
+	return h
+}
+
+// walk takes a packet through the hook. With brief it makes no outcome of a packet that only passes.
+func (h *HookRules) walk(p *Packet, brief bool) (hops []*Hop, out []Outcome) {
 	if h.firm != "" {
-		return []Outcome{{Verdict: VerdictUnknown, Packet: p, Probability: 1, Reason: h.firm}}
+		return nil, []Outcome{{Verdict: VerdictUnknown, Packet: *p, Probability: 1, Reason: h.firm}}
 	}
 	m, _ := h.idle.Get().(*traversal)
 	if m == nil {
@@ -46,16 +57,26 @@ func (h *HookRules) traverse(p Packet) []Outcome {
 	}
 	m.set, m.hook, m.family = h.set, h.hook, h.family
 	w := m.arena.ways.next()
-	w.pkt, w.todo = p, h.plan
-	out := h.outcomes(m.run(w), p)
-	// Outcomes are copies: nothing points into the arena any more.
+	w.pkt, w.todo = *p, h.plan
+	leaves := m.run(w)
+	if brief && len(leaves) == 1 && len(h.unread) == 0 && h.vague == "" && leaves[0].passes(p) {
+		hops = leaves[0].hops.slice()
+	} else {
+		out = h.outcomes(leaves, p)
+	}
+	// Hops and outcomes are copies: nothing points into the arena any more.
 	m.arena.reset()
 	*m = traversal{arena: m.arena}
 	h.idle.Put(m)
-	return out
+	return hops, out
 }
 
-func (h *HookRules) outcomes(leaves []*leaf, p Packet) []Outcome {
+// passes says whether the packet goes on behind the hook as it came, for certain.
+func (l *leaf) passes(p *Packet) bool {
+	return l.Verdict == VerdictAccept && l.when == nil && !l.Masquerade && l.NAT.Kind == "" && l.Packet == *p
+}
+
+func (h *HookRules) outcomes(leaves []*leaf, p *Packet) []Outcome {
 	out := make([]Outcome, len(leaves), len(leaves)+boolRank(h.vague != ""))
 	for i, l := range leaves {
 		out[i] = l.Outcome
@@ -79,7 +100,7 @@ func (h *HookRules) outcomes(leaves []*leaf, p Packet) []Outcome {
 		out[i].When = append(out[i].When, rules+" ask for no interface, which its listing without -v does not show")
 	}
 	return append(out, Outcome{
-		Verdict: VerdictUnknown, Packet: p, Probability: 0.5, When: []string{rules + " ask for interfaces"},
+		Verdict: VerdictUnknown, Packet: *p, Probability: 0.5, When: []string{rules + " ask for interfaces"},
 		Reason: "table " + h.vague + " was listed without -v, which does not show the interfaces that rules ask for",
 	})
 }

@@ -3,6 +3,7 @@ package netfilter
 import (
 	"net/netip"
 	"strings"
+	"sync/atomic"
 )
 
 // indexFrom is the number of rules from which a chain is worth an index.
@@ -23,9 +24,13 @@ type chainIndex struct {
 }
 
 func (l *Listing) indexOf(chain int32) *chainIndex {
+	l.programsOnce.Do(l.makeRoom)
+	if ix := l.indexes[chain].Load(); ix != nil {
+		return ix
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if ix := l.indexes[chain]; ix != nil {
+	if ix := l.indexes[chain].Load(); ix != nil {
 		return ix
 	}
 	ix := &chainIndex{exact: map[destKey][]int32{}}
@@ -53,11 +58,13 @@ func (l *Listing) indexOf(chain int32) *chainIndex {
 		}
 		ix.exact[k] = append(ix.exact[k], r)
 	}
-	if l.indexes == nil {
-		l.indexes = map[int32]*chainIndex{}
-	}
-	l.indexes[chain] = ix
+	l.indexes[chain].Store(ix)
 	return ix
+}
+
+// makeRoom is for what is made of rules and chains when a packet first comes to them.
+func (l *Listing) makeRoom() {
+	l.programs, l.indexes = make([]atomic.Pointer[program], len(l.rules)), make([]atomic.Pointer[chainIndex], len(l.chains))
 }
 
 // candidates gives the rules of a chain that may match the destination, in order.

@@ -36,12 +36,12 @@ type Listing struct {
 	order   []int32 // rules grouped by chain, in listing order
 	maps    []mapRec
 
-	mu      sync.Mutex
-	indexes map[int32]*chainIndex
-	mapIdx  map[int32]*mapIndex
+	mu     sync.Mutex
+	mapIdx map[int32]*mapIndex
 
 	programsOnce sync.Once
-	programs     []atomic.Pointer[program] // by rule
+	programs     []atomic.Pointer[program]    // by rule
+	indexes      []atomic.Pointer[chainIndex] // by chain
 
 	refsOnce sync.Once
 	refStart []int32 // by chain, into refs

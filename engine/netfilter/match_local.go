@@ -166,7 +166,9 @@ func (m statisticMatch) match(*view) reply {
 		p = 1 - p
 	}
 	r := chance(p)
-	r.vague = m.m.Hidden
+	if r.truth == maybe {
+		r.vague = m.m.Hidden
+	}
 	return r
 }
 
@@ -179,7 +181,9 @@ type recentMatch struct {
 func (m recentMatch) match(v *view) reply {
 	if v.fresh {
 		r := sure(false, m.negated)
-		r.seen = !m.negated
+		if !m.negated {
+			r.doubt = &doubt{seen: true}
+		}
 		return r
 	}
 	return passing(m.text)

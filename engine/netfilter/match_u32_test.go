@@ -53,7 +53,8 @@ func TestU32(t *testing.T) {
 			t.Errorf("%s: not modelled %q", c.tests, s.NotModelled)
 			continue
 		}
-		p := c.p.normal()
+		p := c.p
+		p.normalize()
 		v := view{set: &Ruleset{}, hook: HookForward, family: p.family(), p: &p}
 		r := s.extra[0].match(&v)
 		if got := map[truth]string{yes: "yes", no: "no", maybe: "maybe"}[r.truth]; got != c.want {

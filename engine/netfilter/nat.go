@@ -96,7 +96,7 @@ func (v *view) redirectAddr() netip.Addr {
 }
 
 // translate applies NAT and leaves the chain, and with it the NAT of this hook.
-func (m *traversal) translate(w *way, n *natChange, dests []natDest, hop Hop) []*leaf {
+func (m *traversal) translate(w *way, n *natChange, dests []natDest, hop *Hop) []*leaf {
 	v := m.view(w)
 	p := &w.pkt
 	now := p.Dport
@@ -125,7 +125,7 @@ func (m *traversal) translate(w *way, n *natChange, dests []natDest, hop Hop) []
 	return m.part(w, ways)
 }
 
-func (m *traversal) translateTo(w *way, v *view, n *natChange, c natChoice, hop Hop) {
+func (m *traversal) translateTo(w *way, v *view, n *natChange, c natChoice, hop *Hop) {
 	w.apply(v, n, c)
 	m.by(w, hop)
 	w.translated, w.in, w.op = true, false, 0

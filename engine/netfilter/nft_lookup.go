@@ -221,7 +221,7 @@ func verdictOf(data string) *action {
 }
 
 // natLookUp translates to what a map gives.
-func (m *traversal) natLookUp(w *way, v *view, n *natChange, hop Hop) []*leaf {
+func (m *traversal) natLookUp(w *way, v *view, n *natChange, hop *Hop) []*leaf {
 	found := n.lookup.find(v)
 	m.steps += found.cost
 	if found.blind != "" {

@@ -33,8 +33,9 @@ type Outcome struct {
 	Probability float64
 	// When are the conditions on what the question left open.
 	When []string
-	// Hops are the rules that matched and had an effect, in order, and the one that decided.
-	Hops []Hop
+	// Hops are the rules that matched and had an effect, in order, and the one that decided. They are shared with other
+	// outcomes and must not be changed.
+	Hops []*Hop
 	// Reason says for unknown which rule or listing.
 	Reason string
 }

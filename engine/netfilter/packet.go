@@ -87,8 +87,8 @@ func tcpFlagsOf(list string) (TCPFlags, bool) {
 	return f, true
 }
 
-// normal is the packet in the spelling that matches compare with.
-func (p Packet) normal() Packet {
+// normalize puts the packet into the spelling that matches compare with.
+func (p *Packet) normalize() {
 	p.Src, p.Dst = p.Src.Unmap(), p.Dst.Unmap()
 	p.Proto = protoName(strings.ToLower(p.Proto))
 	p.CtState, p.CtDir = strings.ToUpper(p.CtState), strings.ToUpper(p.CtDir)
@@ -101,7 +101,6 @@ func (p Packet) normal() Packet {
 			p.CtOrigSrc = netip.AddrPortFrom(p.Src, p.Sport)
 		}
 	}
-	return p
 }
 
 // family is nft's name of the packet's family.

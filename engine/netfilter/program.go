@@ -3,7 +3,6 @@ package netfilter
 import (
 	"slices"
 	"strings"
-	"sync/atomic"
 )
 
 // program is a rule made ready to be asked: its matches and actions in the order in which the kernel meets them.
@@ -64,7 +63,7 @@ func (p *program) matters(i int) bool {
 
 // program gives a rule's program, made once.
 func (l *Listing) program(i int32) *program {
-	l.programsOnce.Do(func() { l.programs = make([]atomic.Pointer[program], len(l.rules)) })
+	l.programsOnce.Do(l.makeRoom)
 	if p := l.programs[i].Load(); p != nil {
 		return p
 	}

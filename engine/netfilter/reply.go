@@ -11,6 +11,11 @@ type matcher interface {
 // (fact), chance decides (share), or the match is not modelled (blind).
 type reply struct {
 	truth truth
+	*doubt // of maybe; else nil but where it says that the client was not seen
+}
+
+// doubt is what an answer leaves open.
+type doubt struct {
 	// fact is what is open, denial its opposite; the match holds where the fact is as wanted.
 	fact, denial string
 	want         bool
@@ -33,14 +38,12 @@ func sure(holds, negated bool) reply { return reply{truth: truthOf(holds != nega
 
 // open asks whether subject is predicate.
 func open(subject, predicate string, negated bool) reply {
-	return reply{
-		truth: maybe, fact: subject + " is " + predicate, denial: subject + " is not " + predicate, want: !negated,
-	}
+	return reply{maybe, &doubt{fact: subject + " is " + predicate, denial: subject + " is not " + predicate, want: !negated}}
 }
 
 // passing asks whether a match holds that depends on the moment.
 func passing(text string) reply {
-	return reply{truth: maybe, fact: "`" + text + "` matches", denial: "`" + text + "` does not match", want: true, fleeting: true}
+	return reply{maybe, &doubt{fact: "`" + text + "` matches", denial: "`" + text + "` does not match", want: true, fleeting: true}}
 }
 
 // chance is a match of some share of packets.
@@ -51,10 +54,10 @@ func chance(share float64) reply {
 	case share >= 1:
 		return reply{truth: yes}
 	}
-	return reply{truth: maybe, share: share}
+	return reply{maybe, &doubt{share: share}}
 }
 
-func notModelled(text string) reply { return reply{truth: maybe, blind: text} }
+func notModelled(text string) reply { return reply{maybe, &doubt{blind: text}} }
 
 // eitherOf joins answers of which one yes is enough.
 func eitherOf(a, b reply) reply {
@@ -64,9 +67,7 @@ func eitherOf(a, b reply) reply {
 	case b.truth == yes || a.truth == no:
 		return b
 	}
-	return reply{
-		truth: maybe, want: true, fact: a.wanted() + " or " + b.wanted(), denial: a.unwanted() + " and " + b.unwanted(),
-	}
+	return reply{maybe, &doubt{want: true, fact: a.wanted() + " or " + b.wanted(), denial: a.unwanted() + " and " + b.unwanted()}}
 }
 
 func (r *reply) wanted() string {

@@ -35,7 +35,8 @@ type Ruleset struct {
 // and untracked, then unknown, then no-rule, then no-chains; and no-chains is said only where all listings
 // in which kube-proxy could have rules were read, or where flushed chains are left as proof.
 func (r *Ruleset) ServicePath(addr netip.Addr, proto string, port uint16) Path {
-	p := Packet{Dst: addr, Proto: proto, Dport: port, CtState: "NEW"}.normal()
+	p := Packet{Dst: addr, Proto: proto, Dport: port, CtState: "NEW"}
+	p.normalize()
 	if addr = p.Dst; p.Proto == "tcp" {
 		p.TCPFlags = TCPSYN
 	}

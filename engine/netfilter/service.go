@@ -18,7 +18,7 @@ func (r *Ruleset) walk(l *Listing, hook Hook, chain int32, p Packet) serviceWalk
 	if !ok {
 		b = base{l: l, chain: chain}
 	}
-	w := &way{pkt: p, base: b, in: true}
+	w := &way{pkt: p, base: &b, in: true}
 	w.rules = m.candidates(w, chain)
 	return serviceWalk{m.run(w), m.affinity}
 }
@@ -145,7 +145,7 @@ func (path Path) orNoRule(w *serviceWalk, reason string) Path {
 		path.Status, path.Reason = StatusNoRule, reason
 		for _, l := range w.leaves {
 			if l.accepted && !l.translates() && l.when == nil {
-				path.Hops = l.path.slice()
+				path.Hops = l.path.copies()
 				rule, _ := ruleOf(path.Hops)
 				path.Reason = "a rule accepts it before any translates it: " + rule.Rule
 			}
@@ -197,12 +197,12 @@ func (r *Ruleset) beforeNAT(l *Listing, path *Path, family string, p Packet) boo
 		only := w.leaves[0]
 		switch {
 		case only.Verdict == VerdictDrop:
-			path.Status, path.Hops = StatusDropped, only.path.slice()
+			path.Status, path.Hops = StatusDropped, only.path.copies()
 			rule, _ := ruleOf(path.Hops)
 			path.Reason = "table " + name + " drops it: " + rule.Rule
 			return true
 		case only.notracked != nil:
-			path.Status, path.Hops = StatusUntracked, only.notracked.slice()
+			path.Status, path.Hops = StatusUntracked, only.notracked.copies()
 			rule, _ := ruleOf(path.Hops)
 			path.Reason = "a rule of table raw keeps it from conntrack, so no NAT applies: " + rule.Rule
 			return true
@@ -220,7 +220,7 @@ func (path *Path) translated(w *serviceWalk) bool {
 	if u := w.unknown(); u != nil {
 		path.Status, path.Reason = StatusUnknown, u.Reason
 		if len(path.Endpoints) == 0 {
-			path.Hops = u.path.slice()
+			path.Hops = u.path.copies()
 		}
 		return true
 	}
@@ -234,7 +234,7 @@ func (path *Path) translated(w *serviceWalk) bool {
 	}
 	for _, l := range w.leaves {
 		if l.NAT.Kind == "REDIRECT" {
-			path.Status, path.Hops = StatusUnknown, l.path.slice()
+			path.Status, path.Hops = StatusUnknown, l.path.copies()
 			rule, _ := ruleOf(path.Hops)
 			path.Reason = "a rule redirects it to this node itself: " + rule.Rule
 			return true
@@ -261,7 +261,7 @@ func (path *Path) refused(l *leaf) {
 	if l.Verdict == VerdictDrop {
 		path.Status, verb = StatusDropped, "drops"
 	}
-	path.Hops = l.path.slice()
+	path.Hops = l.path.copies()
 	rule, element := ruleOf(path.Hops)
 	path.Reason = fmt.Sprintf("a rule of table %s %s it: %s", rule.Table, verb, rule.Rule)
 	if element != "" {
@@ -296,7 +296,7 @@ func (path *Path) endpoints(w *serviceWalk) {
 		}
 		at[k] = len(path.Endpoints)
 		path.Endpoints = append(path.Endpoints, Endpoint{Addr: l.NAT.NewDst, Probability: share, When: when})
-		ways = append(ways, l.path.slice())
+		ways = append(ways, l.path.copies())
 	}
 	if len(ways) == 0 {
 		return
@@ -345,7 +345,7 @@ func (r *Ruleset) kubeFilter(l *Listing, path *Path, family string, p Packet) {
 // notKnown is what a walk through filter leaves unknown, where nothing else has decided.
 func (path *Path) notKnown(l *leaf) {
 	if path.Status == "" {
-		path.Status, path.Reason, path.Hops = StatusUnknown, l.Reason, l.path.slice()
+		path.Status, path.Reason, path.Hops = StatusUnknown, l.Reason, l.path.copies()
 	}
 }
 
@@ -353,7 +353,7 @@ func (path *Path) notKnown(l *leaf) {
 // translated under conditions stays so, and the refusal becomes a note.
 func (l *Listing) refuse(path *Path, chain int32, refusal *leaf) {
 	if path.Status == StatusTranslated {
-		rule, _ := ruleOf(refusal.path.slice())
+		rule, _ := ruleOf(refusal.path.copies())
 		path.Notes = append(path.Notes, fmt.Sprintf("otherwise %s by line %d of table filter: %s",
 			map[Verdict]string{VerdictDrop: "dropped", VerdictReject: "rejected"}[refusal.Verdict], rule.Line, rule.Rule))
 		return
@@ -441,7 +441,7 @@ func (r *Ruleset) nftFilter(l *Listing, path *Path, table int32, p Packet, hooks
 			w := r.walk(l, hook, c, p)
 			if refusal := w.refusal(); refusal != nil {
 				if hook == HookPrerouting && refusal.when != nil {
-					rule, _ := ruleOf(refusal.path.slice())
+					rule, _ := ruleOf(refusal.path.copies())
 					path.Notes = append(path.Notes, fmt.Sprintf("refused before translation when %s: %s",
 						strings.Join(refusal.conditions(), " and "), rule.Rule))
 					continue

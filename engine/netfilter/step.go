@@ -19,7 +19,7 @@ func (m *traversal) rule(w *way) []*leaf {
 			break
 		}
 		r := o.match.match(v)
-		if r.seen && m.affinity == "" {
+		if r.doubt != nil && r.seen && m.affinity == "" {
 			m.affinity = prog.hop.Rule
 		}
 		if !q.ask(w, r) {
@@ -42,13 +42,13 @@ func (m *traversal) rule(w *way) []*leaf {
 	match, miss := *w, *w
 	miss.skip()
 	if len(q.blind) > 0 {
-		return m.blind(w, match, miss, prog.hop, strings.Join(q.blind, "; "))
+		return m.blind(w, match, miss, &prog.hop, strings.Join(q.blind, "; "))
 	}
 	return m.part(w, q.branches(match, miss))
 }
 
 // by notes a rule that the way went by.
-func (m *traversal) by(w *way, hop Hop) {
+func (m *traversal) by(w *way, hop *Hop) {
 	w.hops, w.path = m.arena.push(w.hops, hop), m.arena.push(w.path, hop)
 }
 
@@ -142,7 +142,7 @@ func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
 		if a.mark.needsConn() && v.conn != yes {
 			switch {
 			case v.conn == maybe:
-				m.by(w, prog.hop)
+				m.by(w, &prog.hop)
 				return m.unknown(w, "whether the packet has a connection to take a mark is not known: %s", prog.hop.Rule)
 			case a.mark.strict:
 				w.skip()
@@ -151,29 +151,29 @@ func (m *traversal) act(w *way, v *view, prog *program) []*leaf {
 			break
 		}
 		a.mark.apply(&w.pkt)
-		m.by(w, prog.hop)
+		m.by(w, &prog.hop)
 	case actSetTTL:
 		a.ttl.apply(&w.pkt)
-		m.by(w, prog.hop)
+		m.by(w, &prog.hop)
 	case actNotrack:
 		// A packet that has a connection already keeps it (notrack_tg; nft_notrack_eval).
 		if v.conn == no && v.state != "UNTRACKED" && w.base.priority < priorityConntrack {
 			w.untracked = true
 			w.pkt.CtState, w.pkt.CtDir = "UNTRACKED", ""
 		}
-		m.by(w, prog.hop)
+		m.by(w, &prog.hop)
 		if w.untracked && w.notracked == nil {
 			w.notracked = w.path
 		}
 	default:
-		return m.decide(w, v, a, prog.hop)
+		return m.decide(w, v, a, &prog.hop)
 	}
 	w.op++
 	return nil
 }
 
 // decide does what ends the rule.
-func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
+func (m *traversal) decide(w *way, v *view, a *action, hop *Hop) []*leaf {
 	switch a.kind {
 	case actLookup:
 		return m.lookUp(w, v, a.lookup, hop)
@@ -220,7 +220,7 @@ func (m *traversal) decide(w *way, v *view, a *action, hop Hop) []*leaf {
 }
 
 // lookUp does what a verdict map says of the packet.
-func (m *traversal) lookUp(w *way, v *view, l *lookup, hop Hop) []*leaf {
+func (m *traversal) lookUp(w *way, v *view, l *lookup, hop *Hop) []*leaf {
 	found := l.find(v)
 	m.steps += found.cost
 	if found.blind != "" {
@@ -233,7 +233,7 @@ func (m *traversal) lookUp(w *way, v *view, l *lookup, hop Hop) []*leaf {
 		}
 		here := hop
 		if l.name != "" {
-			here = Hop{
+			here = &Hop{
 				Backend: hop.Backend, Family: hop.Family, Table: hop.Table, Chain: "map " + l.name, Rule: e.text, Line: e.line,
 			}
 		}
@@ -279,7 +279,7 @@ func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf
 
 // tproxy gives the packet to a local socket, whatever its destination, or drops it where none takes it (tproxy_tg4,
 // net/netfilter/xt_TPROXY.c).
-func (m *traversal) tproxy(w *way, a *action, hop Hop) []*leaf {
+func (m *traversal) tproxy(w *way, a *action, hop *Hop) []*leaf {
 	m.by(w, hop)
 	taken, dropped := *w, *w
 	taken.facts = &assumption{a.name, true, w.facts}

@@ -25,8 +25,9 @@ const (
 // set that leaves more than 10,000 ways, or takes 100,000 rules to walk, has the rest of them unknown. IPVS is no rule: ask
 // [IPVSTable.Lookup] for what it does at INPUT and OUTPUT.
 func (r *Ruleset) Traverse(hook Hook, p Packet) []Outcome {
-	p = p.normal()
-	return r.At(hook, p.family()).traverse(p)
+	p.normalize()
+	_, out := r.At(hook, p.family()).walk(&p, false)
+	return out
 }
 
 // traversal is the work of one Traverse.
@@ -49,7 +50,7 @@ type traversal struct {
 type way struct {
 	pkt   Packet
 	todo  []base
-	base  base
+	base  *base
 	in    bool // in a base chain
 	rules []int32
 	i, op int
@@ -100,9 +101,10 @@ func (m *traversal) end(w *way, v Verdict) []*leaf {
 		m.noted += w.hops.n
 	}
 	l := m.arena.leaves.next()
+	l.alone[0] = l
 	l.Verdict, l.Packet, l.Masquerade, l.NAT, l.Probability = v, w.pkt, w.masquerade, w.nat, 1
 	l.given, l.hops, l.path, l.accepted, l.notracked, l.services = 1, w.hops, w.path, w.accepted, w.notracked, m.services
-	return []*leaf{l}
+	return l.alone[:]
 }
 
 func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
@@ -149,7 +151,7 @@ func (m *traversal) policy(w *way) []*leaf {
 	}
 	t := &w.base.l.tables[c.table]
 	w.path = nil
-	m.by(w, Hop{
+	m.by(w, &Hop{
 		Backend: w.base.l.backend, Family: t.family, Table: t.name, Chain: c.name, Rule: "policy " + c.policy, Line: w.base.l.line(c.line),
 	})
 	return m.end(w, VerdictDrop)
@@ -157,7 +159,7 @@ func (m *traversal) policy(w *way) []*leaf {
 
 // enterBase takes the next base chain. Of several of one rank each may be the first.
 func (m *traversal) enterBase(w *way) []*leaf {
-	first := w.todo[0]
+	first := &w.todo[0]
 	equal := 1
 	for equal < len(w.todo) && first.sameRank(&w.todo[equal]) {
 		equal++
@@ -168,7 +170,7 @@ func (m *traversal) enterBase(w *way) []*leaf {
 	}
 	var ways []branch
 	for i := range equal {
-		chosen := w.todo[i]
+		chosen := &w.todo[i]
 		next := *w
 		next.todo = slices.Concat(w.todo[:i:i], w.todo[i+1:])
 		if chosen.nat {
@@ -178,7 +180,7 @@ func (m *traversal) enterBase(w *way) []*leaf {
 			})
 		}
 		ways = append(ways, branch{
-			way: next, weight: 1 / float64(equal), begin: &chosen,
+			way: next, weight: 1 / float64(equal), begin: chosen,
 			when: chosen.name() + " is the first of those at priority " + fmt.Sprint(chosen.priority),
 		})
 	}
@@ -187,7 +189,7 @@ func (m *traversal) enterBase(w *way) []*leaf {
 
 // start enters a base chain, if the packet comes to it: chains of NAT see the first packet of a connection, and only
 // while nothing has translated it (nf_nat_inet_fn, net/netfilter/nf_nat_core.c).
-func (m *traversal) start(w *way, b base) []*leaf {
+func (m *traversal) start(w *way, b *base) []*leaf {
 	if b.nat {
 		switch t := m.comesToNAT(w); t {
 		case no:
@@ -197,7 +199,7 @@ func (m *traversal) start(w *way, b base) []*leaf {
 			first.facts = &assumption{firstPacket, true, w.facts}
 			later.facts = &assumption{firstPacket, false, w.facts}
 			return m.part(w, []branch{
-				{way: first, weight: 0.5, when: "it " + firstPacket, begin: &b},
+				{way: first, weight: 0.5, when: "it " + firstPacket, begin: b},
 				{way: later, weight: 0.5, when: "it is not the first packet of its connection"},
 			})
 		}
@@ -276,7 +278,9 @@ func (m *traversal) push(w *way, chain int32, tail bool) []*leaf {
 		if w.depth++; w.depth > maxDepth {
 			return m.unknown(w, "jumps nest deeper than %d at chain %s", maxDepth, w.base.l.chains[chain].name)
 		}
-		w.up = &frame{w.rules, w.i + 1, w.up, w.entry, chain}
+		up := m.arena.frames.next()
+		*up = frame{w.rules, w.i + 1, w.up, w.entry, chain}
+		w.up = up
 	}
 	w.entry = w.path
 	w.rules, w.i = m.candidates(w, chain), 0

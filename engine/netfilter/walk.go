@@ -12,12 +12,12 @@ const (
 
 // hopList shares tails, as many outcomes come by the same rules.
 type hopList struct {
-	hop  Hop
+	hop  *Hop
 	prev *hopList
 	n    int
 }
 
-func (a *arena) push(h *hopList, hop Hop) *hopList {
+func (a *arena) push(h *hopList, hop *Hop) *hopList {
 	n := 1
 	if h != nil {
 		if h.hop == hop {
@@ -30,13 +30,26 @@ func (a *arena) push(h *hopList, hop Hop) *hopList {
 	return next
 }
 
-func (h *hopList) slice() []Hop {
+// slice is the list in order. Its hops are those of programs: they are shared and do not change.
+func (h *hopList) slice() []*Hop {
+	if h == nil {
+		return nil
+	}
+	out := make([]*Hop, h.n)
+	for i := h.n - 1; h != nil; h, i = h.prev, i-1 {
+		out[i] = h.hop
+	}
+	return out
+}
+
+// copies is the list in order, its hops the caller's own.
+func (h *hopList) copies() []Hop {
 	if h == nil {
 		return nil
 	}
 	out := make([]Hop, h.n)
 	for i := h.n - 1; h != nil; h, i = h.prev, i-1 {
-		out[i] = h.hop
+		out[i] = *h.hop
 	}
 	return out
 }
