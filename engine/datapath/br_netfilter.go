@@ -8,15 +8,20 @@ import (
 
 // bridgeFilters is whether iptables sees what a bridge forwards: br_netfilter is loaded and its switch is on.
 func (n *Namespace) bridgeFilters(p *Packet) (truth, *Missing) {
-	name := "net.bridge.bridge-nf-call-iptables"
-	if p.Dst.Is6() {
-		name = "net.bridge.bridge-nf-call-ip6tables"
-	}
-	if n.facts.Sysctls.Status != facts.Read {
+	calls := n.bridgeCalls[familyIndex(p.Dst)]
+	if calls == maybe {
 		return maybe, missing(n, "sysctls")
 	}
+	return calls, nil
+}
+
+// bridgeCall is what a sysctl says of it.
+func (n *Namespace) bridgeCall(name string) truth {
+	if n.facts.Sysctls.Status != facts.Read {
+		return maybe
+	}
 	v, _, ok := n.sysctl(name)
-	return truthOf(ok && v != 0), nil // no such sysctl: the module is not loaded
+	return truthOf(ok && v != 0) // no such sysctl: the module is not loaded
 }
 
 // bridged takes a frame that a bridge forwards through iptables where br_netfilter does so: br_nf_pre_routing, br_nf_forward

@@ -55,7 +55,7 @@ func (w *walker) bridge(s state, ns *Namespace, br, in *facts.Link, mac string, 
 		return ended
 	}
 	if text := blocked(in, out); text != "" {
-		s.last().says, s.last().Text, s.last().Source = nil, text, source
+		s.steps.says, s.last().Text, s.last().Source = nil, text, source
 		return s.end(Dropped)
 	}
 	return w.bridged(s, ns, br, in, out, func(s state) []Branch { return w.port(s, ns, out, mac, nexthop) })

@@ -61,7 +61,7 @@ func (s state) looped(at place, since *stepNode) []Branch {
 	s.steps = nodes[first+round-1]
 	var circle, places []string
 	for _, n := range nodes[first : first+round] {
-		if n.Stage == StageRoute || n.Stage == StageBridge || n.Stage == StageEncap {
+		if n.stage == StageRoute || n.stage == StageBridge || n.stage == StageEncap {
 			where := n.ns.title()
 			circle = append(circle, where+": "+n.step().Text)
 			if n := len(places); n == 0 || places[n-1] != where {
@@ -81,7 +81,7 @@ func (s state) looped(at place, since *stepNode) []Branch {
 func sameStep(a, b *stepNode) bool {
 	p, q := *a.pkt, *b.pkt
 	p.TTL, q.TTL = 0, 0
-	return a.ns == b.ns && a.Stage == b.Stage && p == q
+	return a.ns == b.ns && a.stage == b.stage && p == q
 }
 
 // ownTunnel ends the way of a tunnel's packet that would leave by the tunnel itself: the kernel drops it as a circular

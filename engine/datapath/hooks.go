@@ -35,7 +35,7 @@ func (w *walker) bridgedHook(
 	s state, ns *Namespace, stage Stage, iif, oif string, nexthop netip.Addr, ports bridgePorts, next func(state) []Branch,
 ) []Branch {
 	s, c := s.track(ns, stage, w.answer != nil)
-	if !readFilter(ns.facts) {
+	if !ns.filtered {
 		if branches, taken := w.assumed(s, ns, stage, next); taken {
 			return branches
 		}
@@ -44,8 +44,8 @@ func (w *walker) bridgedHook(
 		s = s.step(ns, stage, "the netfilter rules were not read")
 		return next(s.unsure(missing(ns, "nftables")))
 	}
-	listings, err := w.model.listings(ns)
-	if err != nil {
+	listings := ns.listings()
+	if err := listings.err; err != nil {
 		return s.unknown(ns, stage, fmt.Sprintf("the netfilter rules were not understood: %v", err), missing(ns, "nftables"))
 	}
 	if listings.untouched[hookOf(stage)][familyIndex(s.pkt.Dst)] && (c == nil || !c.reply) {

@@ -20,8 +20,8 @@ func (w *walker) virtualServer(s state, ns *Namespace) (branches []Branch, taken
 		}
 		return nil, false
 	}
-	listings, err := w.model.listings(ns)
-	if err != nil || listings.Rules.IPVS == nil {
+	listings := ns.listings()
+	if listings.err != nil || listings.Rules.IPVS == nil {
 		return nil, false
 	}
 	server := findServer(listings.Rules.IPVS, s.pkt)

@@ -3,7 +3,6 @@ package datapath
 import (
 	"net/netip"
 	"slices"
-	"sync"
 
 	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/netfilter"
@@ -27,7 +26,6 @@ type Model struct {
 	pods       map[netip.Addr]*facts.Pod
 	podNames   map[facts.PodReference]podFacts
 	nodeObject map[netip.Addr]string // InternalIP to name
-	parsed     sync.Map              // *Namespace to parsedListings
 	tunnels    tunnelWays
 	objects    *objects // nil where no cluster was read
 }
@@ -156,19 +154,14 @@ type parsedListings struct {
 	untouched [netfilter.HookPostrouting + 1][2]bool
 }
 
-func (m *Model) listings(ns *Namespace) (*parsedListings, error) {
-	p, ok := m.parsed.Load(ns)
-	if !ok {
-		l, err := ParseListings(ns.facts)
-		parsed := &parsedListings{Listings: l, err: err}
-		for hook := range parsed.hooks {
-			for i, family := range []string{"ip", "ip6"} {
-				at := l.Rules.At(netfilter.Hook(hook), family)
-				parsed.hooks[hook][i], parsed.untouched[hook][i] = at, err == nil && at.Untouched()
-			}
+func parseListings(n *facts.NetNS) *parsedListings {
+	l, err := ParseListings(n)
+	parsed := &parsedListings{Listings: l, err: err}
+	for hook := range parsed.hooks {
+		for i, family := range []string{"ip", "ip6"} {
+			at := l.Rules.At(netfilter.Hook(hook), family)
+			parsed.hooks[hook][i], parsed.untouched[hook][i] = at, err == nil && at.Untouched()
 		}
-		p, _ = m.parsed.LoadOrStore(ns, parsed)
 	}
-	parsed := p.(*parsedListings)
-	return parsed, parsed.err
+	return parsed
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/netcause/netcause/engine/facts"
 )
@@ -29,6 +30,11 @@ type Namespace struct {
 	tunnels    []*facts.Link                // that unwrap packets
 	listeners  map[listenerKey][]*facts.Listener
 	settings   [2]map[string]*deviceSettings // of ipv4 and ipv6, by device
+	// listings are those of netfilter, parsed when a walk first comes to them; filtered says that one was read at all.
+	listings func() *parsedListings
+	filtered bool
+	// bridgeCalls are whether a bridge hands its packets of IPv4 and IPv6 to iptables.
+	bridgeCalls [2]truth
 	// customLocal: somebody added a route of type local (fib_has_custom_local_routes).
 	customLocal bool
 }
@@ -76,6 +82,9 @@ func NewNamespace(node, id string, n *facts.NetNS) *Namespace {
 		ns.listeners[k] = append(ns.listeners[k], l)
 	}
 	ns.settings = newSettings(n)
+	ns.listings = sync.OnceValue(func() *parsedListings { return parseListings(n) })
+	ns.filtered = readFilter(n)
+	ns.bridgeCalls = [2]truth{ns.bridgeCall("net.bridge.bridge-nf-call-iptables"), ns.bridgeCall("net.bridge.bridge-nf-call-ip6tables")}
 	for i := range n.Addresses.Value {
 		a := &n.Addresses.Value[i]
 		ns.addresses[a.Dev] = append(ns.addresses[a.Dev], a)
@@ -157,10 +166,15 @@ func (n *Namespace) conf(family, dev, name string) setting {
 	if family == "ipv6" {
 		i = 1
 	}
-	if d := n.settings[i][dev]; d != nil {
-		return d[settingIndex(name)]
+	return n.settings[i][dev].of(name)
+}
+
+// of is one of the settings, of which a device may have none.
+func (d *deviceSettings) of(name string) setting {
+	if d == nil {
+		return setting{}
 	}
-	return setting{}
+	return d[settingIndex(name)]
 }
 
 // newSettings are the settings of devices. sysctl(8) writes a dot in a device's name as a slash.
@@ -195,7 +209,10 @@ func newSettings(n *facts.NetNS) (settings [2]map[string]*deviceSettings) {
 
 // maxConf is the greater of conf.all and conf.DEV. One of them that is the greatest anyway tells without the other.
 func (n *Namespace) maxConf(dev, name string) setting {
-	all, own := n.conf("ipv4", "all", name), n.conf("ipv4", dev, name)
+	return greater(n.conf("ipv4", "all", name), n.conf("ipv4", dev, name))
+}
+
+func greater(all, own setting) setting {
 	switch {
 	case all.known && own.known:
 		if all.value > own.value {

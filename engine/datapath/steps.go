@@ -9,12 +9,18 @@ import (
 // stepNode is a step of a walk, as small as it can be: most steps of most walks are never read. Branches that part share
 // what they have in common; only a state's last step changes.
 type stepNode struct {
-	prev *stepNode
-	ns   *Namespace
-	pkt  *Packet // as it leaves; shared by steps that do not change it
+	prev  *stepNode
+	ns    *Namespace
+	pkt   *Packet // as it leaves; shared by steps that do not change it
+	stage Stage
 	// says makes the text that goes before Text, and the source where there is none.
-	says    teller
-	Stage   Stage
+	says teller
+	*particulars
+	way *tunnelWay // in place of the step: those of a way that is remembered
+}
+
+// particulars are what a step of one kind or another has. Most have none, and pass.
+type particulars struct {
 	Text    string
 	Source  facts.Source
 	Verdict Verdict
@@ -23,31 +29,41 @@ type stepNode struct {
 	Service string
 	Assumed bool
 	circle  *[]string
-	way     *tunnelWay // in place of the step: those of a way that is remembered
+}
+
+// last is the last step, to be added to.
+func (s state) last() *particulars {
+	if s.steps.particulars == nil {
+		s.steps.particulars = &particulars{Verdict: Pass}
+	}
+	return s.steps.particulars
 }
 
 // told is the step with its text and source made.
 func (n *stepNode) told() stepNode {
-	t := *n
+	t, p := *n, particulars{Verdict: Pass}
+	if n.particulars != nil {
+		p = *n.particulars
+	}
 	if n.says != nil {
 		text, source := n.says.tell()
-		t.says, t.Text = nil, text+n.Text
-		if n.Source == "" {
-			t.Source = source
+		t.says, p.Text = nil, text+p.Text
+		if p.Source == "" {
+			p.Source = source
 		}
 	}
+	t.particulars = &p
 	return t
 }
 
 func (n *stepNode) step() Step {
 	t := n.told()
-	n = &t
 	s := Step{
-		Node: n.ns.Node, Namespace: n.ns.ID, Stage: n.Stage, Packet: *n.pkt, Text: n.Text, Source: n.Source, Verdict: n.Verdict,
-		Missing: n.Missing, TooBig: n.TooBig, Service: n.Service, Assumed: n.Assumed,
+		Node: t.ns.Node, Namespace: t.ns.ID, Stage: t.stage, Packet: *t.pkt, Text: t.Text, Source: t.Source, Verdict: t.Verdict,
+		Missing: t.Missing, TooBig: t.TooBig, Service: t.Service, Assumed: t.Assumed,
 	}
-	if n.circle != nil {
-		s.Circle = *n.circle
+	if t.circle != nil {
+		s.Circle = *t.circle
 	}
 	return s
 }
@@ -65,8 +81,11 @@ func (n *stepNode) steps() []Step {
 // step is the state with one more step.
 func (s state) step(ns *Namespace, stage Stage, text string) state {
 	n := s.store.nodes.next()
-	n.prev, n.ns, n.pkt, n.Stage, n.Text, n.Verdict = s.steps, ns, s.pkt, stage, text, Pass
+	n.prev, n.ns, n.pkt, n.stage = s.steps, ns, s.pkt, stage
 	s.steps = n
+	if text != "" {
+		s.last().Text = text
+	}
 	return s
 }
 
@@ -79,16 +98,18 @@ type store struct {
 	arrivals    blocks[arrival]
 }
 
-// blocks makes values by the dozen.
-type blocks[T any] []T
+// blocks makes values in blocks that grow.
+type blocks[T any] struct {
+	block []T
+	used  int
+}
 
 func (b *blocks[T]) next() *T {
-	if len(*b) == 0 {
-		*b = make([]T, 16)
+	if b.used == len(b.block) {
+		b.block, b.used = make([]T, min(max(8, 2*len(b.block)), 64)), 0
 	}
-	v := &(*b)[0]
-	*b = (*b)[1:]
-	return v
+	b.used++
+	return &b.block[b.used-1]
 }
 
 // edit makes the branch's packet its own, to be changed before the next step.
@@ -136,5 +157,3 @@ func (s state) say(ns *Namespace, stage Stage, says teller) state {
 	s.steps.says = says
 	return s
 }
-
-func (s state) last() *stepNode { return s.steps }

@@ -165,7 +165,7 @@ func (w *walker) segment(s state, ns *Namespace, link *facts.Link, mac string, n
 	}
 	if pod, ok := w.model.pods[nexthop]; ok && pod.Spec.NodeName == ns.Node {
 		s.last().Missing = &Missing{Node: ns.Node, Namespace: pod.Metadata.Namespace + "/" + pod.Metadata.Name, Collect: "netcause collect on " + ns.Node}
-		s.last().says, s.last().Source = nil, link.Source
+		s.steps.says, s.last().Source = nil, link.Source
 		s.last().Text = fmt.Sprintf("by %s to Pod %s/%s, whose namespace was not read", link.Ifname, pod.Metadata.Namespace, pod.Metadata.Name)
 		if denied := w.ingressUnread(s, ns, pod); denied != nil {
 			return denied

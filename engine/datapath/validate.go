@@ -18,8 +18,9 @@ type check struct {
 // validate is fib_validate_source of net/ipv4/fib_frontend.c: whether a packet with the source f.Src may come in by f.Iif.
 // out is the device that it would leave by, empty for local delivery.
 func (n *Namespace) validate(f Flow, out string) check {
-	rp := n.maxConf(f.Iif, "rp_filter")
-	acceptLocal := n.maxConf(f.Iif, "accept_local")
+	all, own := n.settings[0]["all"], n.settings[0][f.Iif]
+	rp := greater(all.of("rp_filter"), own.of("rp_filter"))
+	acceptLocal := greater(all.of("accept_local"), own.of("accept_local"))
 	if !rp.known {
 		// What even the strict filter lets through needs no sysctl.
 		if c := n.reverse(f, out, setting{1, "", true}, acceptLocal); c.ok == yes {
@@ -27,8 +28,7 @@ func (n *Namespace) validate(f Flow, out string) check {
 		}
 		return check{maybe, fmt.Sprintf("rp_filter of %s was not read", f.Iif), "", missing(n, "sysctls")}
 	}
-	redirects := n.maxConf(f.Iif, "send_redirects").on() != no
-	if rp.value != 0 || f.Iif == out && redirects {
+	if rp.value != 0 || f.Iif == out && greater(all.of("send_redirects"), own.of("send_redirects")).on() != no {
 		return n.reverse(f, out, rp, acceptLocal)
 	}
 	if acceptLocal.on() == yes {

@@ -230,7 +230,9 @@ func (w *walker) output(s state, ns *Namespace, d *Decision) []Branch {
 // routed adds the step of a routing decision, and the end where it is one.
 func (w *walker) routed(s state, ns *Namespace, d *Decision) (state, []Branch) {
 	s = s.say(ns, StageRoute, d)
-	s.last().Missing = d.Missing
+	if d.Missing != nil {
+		s.last().Missing = d.Missing
+	}
 	if d.Missing != nil && d.Action != "unknown" {
 		// The routes were found by policy rules that were not read.
 		s = s.unsure(d.Missing)

@@ -35,7 +35,9 @@ func (h *HookRules) Traverse(p Packet) []Outcome {
 
 // Pass is Traverse for whoever has many packets, of which most only pass: by one way, for certain, as they are. Of such a
 // packet outcomes is nil, and hops are those of its way.
-func (h *HookRules) Pass(p *Packet) (hops []*Hop, outcomes []Outcome) { return h.ofFamily(p).walk(p, true) }
+func (h *HookRules) Pass(p *Packet) (hops []*Hop, outcomes []Outcome) {
+	return h.ofFamily(p).walk(p, true)
+}
 
 // ofFamily is the hook for the packet's family.
 func (h *HookRules) ofFamily(p *Packet) *HookRules {

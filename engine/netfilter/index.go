@@ -21,6 +21,7 @@ type destKey struct {
 type chainIndex struct {
 	exact map[destKey][]int32
 	wide  []int32
+	ports bool // some rule asks for a port alone
 }
 
 func (l *Listing) indexOf(chain int32) *chainIndex {
@@ -55,6 +56,8 @@ func (l *Listing) indexOf(chain int32) *chainIndex {
 		k := destKey{proto: proto, port: port}
 		if a, ok := s.Destination.host(); ok {
 			k.addr = a
+		} else {
+			ix.ports = true
 		}
 		ix.exact[k] = append(ix.exact[k], r)
 	}
@@ -74,7 +77,10 @@ func (l *Listing) candidates(chain int32, addr netip.Addr, proto string, port ui
 		return all
 	}
 	ix := l.indexOf(chain)
-	out := mergeOrdered(ix.exact[destKey{addr, proto, port}], ix.exact[destKey{proto: proto, port: port}])
+	out := ix.exact[destKey{addr, proto, port}]
+	if ix.ports {
+		out = mergeOrdered(out, ix.exact[destKey{proto: proto, port: port}])
+	}
 	return mergeOrdered(out, ix.wide)
 }
 

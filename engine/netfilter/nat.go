@@ -113,13 +113,13 @@ func (m *traversal) translate(w *way, n *natChange, dests []natDest, hop *Hop) [
 		choices = append(choices, c...)
 	}
 	if len(choices) == 1 {
-		m.translateTo(w, &v, n, choices[0], hop)
+		m.translateTo(w, v, n, choices[0], hop)
 		return nil
 	}
 	var ways []branch
 	for _, c := range choices {
 		next := *w
-		m.translateTo(&next, &v, n, c, hop)
+		m.translateTo(&next, v, n, c, hop)
 		ways = append(ways, branch{way: next, weight: c.share})
 	}
 	return m.part(w, ways)

@@ -10,7 +10,7 @@ type matcher interface {
 // reply is the answer of a match about a packet: yes, no, or maybe for one of three causes. The packet does not tell
 // (fact), chance decides (share), or the match is not modelled (blind).
 type reply struct {
-	truth truth
+	truth  truth
 	*doubt // of maybe; else nil but where it says that the client was not seen
 }
 
@@ -98,6 +98,12 @@ type view struct {
 	state string
 	// fresh says that the client was not here before.
 	fresh bool
+
+	// What the way had when this was made.
+	base      *base
+	facts     *assumption
+	untracked bool
+	given     string // CtState
 }
 
 // iif gives the input interface's name and whether it is known. Packets of this host have none: the name is empty.

@@ -10,8 +10,7 @@ func (m *traversal) rule(w *way) []*leaf {
 	if w.op == 0 {
 		w.path = w.entry
 	}
-	v := m.arena.views.next()
-	*v = m.view(w)
+	v := m.view(w)
 	var q question
 	for w.op < len(prog.ops) {
 		o := &prog.ops[w.op]

@@ -66,6 +66,7 @@ type way struct {
 	notracked  *hopList
 	translated bool
 	masquerade bool
+	seen       *view
 	nat        NAT
 	untracked  bool
 }
@@ -242,8 +243,15 @@ func (m *traversal) candidates(w *way, chain int32) []int32 {
 	return l.candidates(chain, p.Dst, p.Proto, p.Dport)
 }
 
-func (m *traversal) view(w *way) view {
-	v := view{
+// view is what the way's next match sees: what the one before it saw, as long as that is still so.
+func (m *traversal) view(w *way) *view {
+	if v := w.seen; v != nil && v.p == &w.pkt && v.base == w.base && v.facts == w.facts && v.untracked == w.untracked && v.given == w.pkt.CtState {
+		return v
+	}
+	v := m.arena.views.next()
+	w.seen = v
+	*v = view{
+		base: w.base, facts: w.facts, untracked: w.untracked, given: w.pkt.CtState,
 		set: m.set, list: w.base.l, table: w.base.rec().table, hook: m.hook, family: m.family, p: &w.pkt,
 		state: w.pkt.CtState, conn: yes, fresh: m.services,
 	}
