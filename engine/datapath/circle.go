@@ -88,7 +88,7 @@ func sameStep(a, b *stepNode) bool {
 // route (vxlan_xmit_one, ip_md_tunnel_xmit), or when devices have called each other too often (dev_xmit_recursion).
 func (s state) ownTunnel(at place, outer *Packet) []Branch {
 	for p := outer.Inner; p != nil; p = p.Inner {
-		if p.wrapper == at {
+		if p.tunnel != nil && p.tunnel.device == at {
 			s = s.step(at.ns, StageEncap, fmt.Sprintf("the packets of tunnel %s are routed into %s themselves: the way to %s goes in a circle", at.dev, at.dev, outer.Dst))
 			s.last().circle = &[]string{at.ns.title() + ": " + at.dev, at.ns.title() + ": " + at.dev}
 			if l := at.ns.links[at.dev]; l != nil {

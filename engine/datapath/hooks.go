@@ -49,7 +49,7 @@ func (w *walker) bridgedHook(
 		return s.unknown(ns, stage, fmt.Sprintf("the netfilter rules were not understood: %v", err), missing(ns, "nftables"))
 	}
 	if listings.untouched[hookOf(stage)][familyIndex(s.pkt.Dst)] && (c == nil || !c.reply) {
-		return next(s.passed(ns, stage, passage{listings: listings}))
+		return next(s.say(ns, stage, untouched{}))
 	}
 	p := filterPacket(s.pkt, c, iif, oif)
 	p.PhysIn, p.PhysOut = ports.in, ports.out
@@ -138,6 +138,11 @@ type passage struct {
 	hops                   []*netfilter.Hop
 	before, byRules, after *Packet
 }
+
+// untouched is what a hook without rules does.
+type untouched struct{}
+
+func (untouched) tell() (string, facts.Source) { return rulesText(nil), "" }
 
 func (p *passage) tell() (string, facts.Source) {
 	text := rulesText(p.hops)

@@ -11,18 +11,18 @@ import (
 
 // policing is what a branch knows of the policies on its way.
 type policing struct {
-	// egress: the sending Pod's were asked.
-	egress bool
 	// seen is the packet as a network plugin sees it that enforces policies at the hook FORWARD or OUTPUT of node: after
 	// the translation of its destination and before that of its source.
 	seen *Packet
-	node string
+	node *Namespace
+	// egress: the sending Pod's were asked.
+	egress bool
 }
 
 // policed notes what a plugin sees of a packet that leaves a node's own namespace.
 func (s state) policed(ns *Namespace) state {
 	if ns.ID == "" && s.pkt.Inner == nil {
-		s.policing.seen, s.policing.node = s.pkt, ns.Node
+		s.policing.seen, s.policing.node = s.pkt, ns
 	}
 	return s
 }
@@ -80,7 +80,7 @@ func (w *walker) admit(s state, node *Namespace, pod *facts.Pod) (state, []Branc
 	}
 	after := judge(s.pkt.Src)
 	seen := s.policing.seen
-	if seen == nil || s.policing.node != node.Node || seen.Src == s.pkt.Src {
+	if seen == nil || s.policing.node.Node != node.Node || seen.Src == s.pkt.Src {
 		return w.judged(s, node, "ingress", after)
 	}
 	before := judge(seen.Src)

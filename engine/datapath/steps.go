@@ -106,7 +106,7 @@ type blocks[T any] struct {
 
 func (b *blocks[T]) next() *T {
 	if b.used == len(b.block) {
-		b.block, b.used = make([]T, min(max(8, 2*len(b.block)), 64)), 0
+		b.block, b.used = make([]T, min(max(8, 2*len(b.block)), 32)), 0
 	}
 	b.used++
 	return &b.block[b.used-1]

@@ -66,13 +66,18 @@ type Packet struct {
 	Inner *Packet `json:"inner,omitempty"`
 
 	uid *int // of the sending socket, while the packet is on its machine
-	// innerMAC is the destination of the Ethernet frame in Inner, innerNexthop whom it is for where that is not known.
-	innerMAC     string
-	innerNexthop netip.Addr
 	// vlan is the tag of the frame that it is in.
-	vlan int
-	// wrapper is the tunnel's device that made it.
-	wrapper place
+	vlan   int
+	tunnel *wrapping
+}
+
+// wrapping is how a tunnel made a packet.
+type wrapping struct {
+	// device is the tunnel's that made it.
+	device place
+	// mac is the destination of the Ethernet frame in Inner, nexthop whom it is for where that is not known.
+	mac     string
+	nexthop netip.Addr
 }
 
 func (p Packet) reversed() Packet {

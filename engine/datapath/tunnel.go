@@ -44,7 +44,7 @@ func (w *walker) encapsulateVXLAN(s state, ns *Namespace, link *facts.Link, mac 
 	inner := s.pkt
 	outer := Packet{
 		Src: v.Local, Dst: vtep, Proto: "udp", Dport: uint16(v.Port), Mark: inner.Mark, TTL: defaultTTL, VNI: v.ID, Inner: inner,
-		innerMAC: mac, innerNexthop: nexthop, wrapper: place{ns, link.Ifname},
+		tunnel: &wrapping{place{ns, link.Ifname}, mac, nexthop},
 	}
 	if inner.Length > 0 {
 		outer.Length = inner.Length + vxlanOverhead4
@@ -114,7 +114,7 @@ func (w *walker) encapsulateIP(s state, ns *Namespace, link *facts.Link, nexthop
 		remote = nexthop
 	}
 	inner := s.pkt
-	outer := Packet{Src: t.Local, Dst: remote, Proto: proto, Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, Inner: inner, wrapper: place{ns, link.Ifname}}
+	outer := Packet{Src: t.Local, Dst: remote, Proto: proto, Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, Inner: inner, tunnel: &wrapping{device: place{ns, link.Ifname}}}
 	if outer.Src.IsValid() && outer.Src.IsUnspecified() {
 		outer.Src = netip.Addr{}
 	}
@@ -170,7 +170,7 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 		}
 		s = s.say(ns, StageDecap, told(func() (string, facts.Source) { return l.Ifname + " unwraps it", l.Source }))
 		if l.Kind == "vxlan" || l.Kind == "geneve" {
-			return w.arrive(s, place{ns, l.Ifname}, outer.innerMAC, outer.innerNexthop)
+			return w.arrive(s, place{ns, l.Ifname}, outer.tunnel.mac, outer.tunnel.nexthop)
 		}
 		return w.receive(s, ns, l.Ifname)
 	}
@@ -192,8 +192,8 @@ func (w *walker) decapsulate(s state, ns *Namespace) []Branch {
 
 // made is the kind of the tunnel's device that wrapped a packet.
 func (p *Packet) made() string {
-	if p.wrapper.ns != nil {
-		if l := p.wrapper.ns.links[p.wrapper.dev]; l != nil {
+	if p.tunnel != nil {
+		if l := p.tunnel.device.link(); l != nil {
 			return l.Kind
 		}
 	}
@@ -210,7 +210,7 @@ func (w *walker) encapsulateGeneve(s state, ns *Namespace, link *facts.Link, mac
 	inner := s.pkt
 	outer := Packet{
 		Dst: t.Remote, Proto: "udp", Dport: uint16(t.Port), Mark: inner.Mark, TTL: defaultTTL, DF: t.PMTUDisc, VNI: t.ID, Inner: inner,
-		innerMAC: mac, innerNexthop: nexthop, wrapper: place{ns, link.Ifname},
+		tunnel: &wrapping{place{ns, link.Ifname}, mac, nexthop},
 	}
 	if inner.Length > 0 {
 		outer.Length = inner.Length + vxlanOverhead4 // without options it is as long

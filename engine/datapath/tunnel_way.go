@@ -16,19 +16,21 @@ type tunnelWays struct {
 	seen map[tunnelHead]*tunnelWay
 }
 
-// tunnelHead is a tunnel's packet without what it carries, where it begins.
+// tunnelHead is a tunnel's packet without what it carries, and the device that made it.
 type tunnelHead struct {
-	ns  *Namespace
-	pkt Packet
+	device place
+	pkt    Packet
 }
 
 // tunnelWay is where such a packet comes to, how, and as what, all without what it carries.
 type tunnelWay struct {
 	to    *Namespace
 	steps []stepNode
-	pkt   Packet
+	// pkt is what it comes as; changes is whether that is another than it went as.
+	pkt     Packet
+	changes bool
 	// hops and devices are those that it counts on the way.
-	hops, devices int
+	hops, devices int32
 }
 
 // tunnelStart is where a branch began a way that is not remembered yet.
@@ -39,7 +41,7 @@ type tunnelStart struct {
 
 // carries is the header p with what another packet carries.
 func (p Packet) carries(of *Packet) Packet {
-	p.Inner, p.innerMAC, p.innerNexthop = of.Inner, of.innerMAC, of.innerNexthop
+	p.Inner, p.tunnel = of.Inner, of.tunnel
 	return p
 }
 
@@ -64,7 +66,7 @@ func (w *walker) throughTunnel(s state, ns *Namespace) []Branch {
 	if s.pkt.Inner.Inner != nil || s.prerouted {
 		return w.send(s, ns) // a tunnel in a tunnel: neither is remembered
 	}
-	head := tunnelHead{ns, s.pkt.carries(&Packet{})}
+	head := tunnelHead{s.pkt.tunnel.device, s.pkt.carries(&Packet{})}
 	way, full := w.model.tunnels.find(&head)
 	switch {
 	case way == nil && !full:
@@ -77,7 +79,9 @@ func (w *walker) throughTunnel(s state, ns *Namespace) []Branch {
 
 // skipped is the state at the end of a way.
 func (s state) skipped(way *tunnelWay) state {
-	s = s.carrying(way.pkt.carries(s.pkt))
+	if way.changes {
+		s = s.carrying(way.pkt.carries(s.pkt))
+	}
 	s.hops, s.devices = s.hops+way.hops, s.devices+way.devices
 	n := s.store.nodes.next()
 	n.prev, n.pkt, n.way = s.steps, s.pkt, way
@@ -95,7 +99,7 @@ func (t *tunnelWays) remember(s state, ns *Namespace) {
 	if s.probability != from.probability || len(s.when) != len(from.when) || s.doubt || s.assumed || s.prerouted {
 		return
 	}
-	way := &tunnelWay{to: ns, pkt: s.pkt.carries(&Packet{}), hops: s.hops - from.hops, devices: s.devices - from.devices}
+	way := &tunnelWay{to: ns, pkt: s.pkt.carries(&Packet{}), changes: s.pkt != from.pkt, hops: s.hops - from.hops, devices: s.devices - from.devices}
 	for n := s.steps; n != from.steps; n = n.prev {
 		step := n.told()
 		header := n.pkt.carries(&Packet{})

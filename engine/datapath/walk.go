@@ -91,21 +91,21 @@ type state struct {
 	probability float64
 	when        []string
 	connections *connection
-	hops        int
 	visits      *visit
-	devices     int // that it came in by
 	arrivals    *arrival
+	hops        int32
+	devices     int32 // that it came in by
+	// began is the packet as its sender's socket knows it.
+	began      *Packet
+	tunnel     *tunnelStart // of the packet at hand, where its way is to be remembered
+	masquerade masquerading
+	policing   policing
 	// doubt: a step on the way was unknown and most likely let it pass.
 	doubt bool
 	// prerouted: a bridge has taken it through PREROUTING.
 	prerouted bool
-	// began is the packet as its sender's socket knows it.
-	began *Packet
 	// assumed: a step on the way is what the cluster's objects ask for, and nothing after it is certain.
-	assumed    bool
-	tunnel     *tunnelStart // of the packet at hand, where its way is to be remembered
-	masquerade masquerading
-	policing   policing
+	assumed bool
 }
 
 // unsure says that the last step is not certain, and goes on.

@@ -37,7 +37,7 @@ func (w *walker) encapsulateWireGuard(s state, ns *Namespace, link *facts.Link) 
 	inner := s.pkt
 	outer := Packet{
 		Dst: peer.Endpoint.Addr(), Proto: "udp", Sport: uint16(wg.ListenPort), Dport: peer.Endpoint.Port(), Mark: wg.Fwmark, TTL: defaultTTL,
-		Inner: inner, wrapper: place{ns, link.Ifname},
+		Inner: inner, tunnel: &wrapping{device: place{ns, link.Ifname}},
 	}
 	if inner.Length > 0 {
 		padded := (inner.Length + wireguardPadding - 1) / wireguardPadding * wireguardPadding
@@ -78,7 +78,7 @@ func (w *walker) decryptWireGuard(s state, ns *Namespace, link *facts.Link) []Br
 		return s.end(Dropped)
 	}
 	var key string
-	if from := outer.wrapper.ns.links[outer.wrapper.dev]; from != nil && from.WireGuard != nil {
+	if from := outer.tunnel.device.link(); from != nil && from.WireGuard != nil {
 		key = from.WireGuard.PublicKey
 	}
 	peer, _ := allowedIPs(link.WireGuard, outer.Inner.Src)
@@ -88,7 +88,7 @@ func (w *walker) decryptWireGuard(s state, ns *Namespace, link *facts.Link) []Br
 	}
 	switch {
 	case key == "":
-		return s.unknown(ns, StageDecap, "the public key of the sending device was not read", missing(outer.wrapper.ns, "links"))
+		return s.unknown(ns, StageDecap, "the public key of the sending device was not read", missing(outer.tunnel.device.ns, "links"))
 	case !known:
 		return dropped(fmt.Sprintf("%s has no peer with the sender's public key %s: there is no handshake", link.Ifname, key))
 	case peer == nil || peer.PublicKey != key:

@@ -39,17 +39,15 @@ func (w *way) parted(when string) {
 
 // leaf is where a way ends. Its probability and conditions are those from the fork at hand on.
 type leaf struct {
-	Outcome
-	when *condition
+	*way        // as it was at its end
+	verdict     Verdict
+	reason      string
+	rejectWith  string
+	probability float64
+	when        *condition
 	// given is the share among packets for which the conditions hold; vague is that a listing does not show it.
 	given float64
 	vague bool
-	hops  *hopList
-	// path is the rules by which it came to the one that decided, without chains that returned.
-	path *hopList
-	// accepted says that a rule did so; notracked is the path to the rule that kept it from conntrack.
-	accepted  bool
-	notracked *hopList
 	// services is of a walk that asks for destinations alone.
 	services bool
 	alone    [1]*leaf // a list of it
@@ -102,7 +100,7 @@ func (m *traversal) join(branches []branch, ended [][]*leaf) []*leaf {
 	for i, got := range ended {
 		for _, l := range got {
 			b := &branches[i]
-			l.Probability *= b.weight
+			l.probability *= b.weight
 			l.vague = l.vague || b.vague
 			switch {
 			case b.when == "":
@@ -141,7 +139,7 @@ func sameLeaves(a, b []*leaf) bool {
 	}
 	aligned := true
 	for i := range a {
-		if aligned = a[i].same(b[i]) && math.Abs(a[i].Probability-b[i].Probability) < epsilon; !aligned {
+		if aligned = a[i].same(b[i]) && math.Abs(a[i].probability-b[i].probability) < epsilon; !aligned {
 			break
 		}
 	}
@@ -152,7 +150,7 @@ func sameLeaves(a, b []*leaf) bool {
 next:
 	for i := range a {
 		for j := range b {
-			if !used[j] && a[i].same(b[j]) && math.Abs(a[i].Probability-b[j].Probability) < epsilon {
+			if !used[j] && a[i].same(b[j]) && math.Abs(a[i].probability-b[j].probability) < epsilon {
 				used[j] = true
 				continue next
 			}
@@ -164,11 +162,11 @@ next:
 
 func (l *leaf) same(k *leaf) bool {
 	if l.services {
-		return l.Verdict == k.Verdict && l.NAT.Kind == k.NAT.Kind && l.NAT.NewDst == k.NAT.NewDst && l.Reason == k.Reason &&
+		return l.verdict == k.verdict && l.nat.Kind == k.nat.Kind && l.nat.NewDst == k.nat.NewDst && l.reason == k.reason &&
 			l.accepted == k.accepted && (l.notracked == nil) == (k.notracked == nil) && l.when.same(k.when)
 	}
-	return l.Verdict == k.Verdict && l.Masquerade == k.Masquerade && l.Reason == k.Reason && l.RejectWith == k.RejectWith &&
-		l.Packet == k.Packet && l.NAT == k.NAT && l.when.same(k.when)
+	return l.verdict == k.verdict && l.masquerade == k.masquerade && l.reason == k.reason && l.rejectWith == k.rejectWith &&
+		l.pkt == k.pkt && *l.nat == *k.nat && l.when.same(k.when)
 }
 
 // joined adds up leaves that do not differ. Long lists stay as they are.
@@ -181,7 +179,7 @@ next:
 	for _, l := range list {
 		for _, k := range out {
 			if k.same(l) {
-				k.Probability += l.Probability
+				k.probability += l.probability
 				k.given += l.given
 				k.vague = k.vague || l.vague
 				continue next

@@ -53,13 +53,16 @@ func (h *HookRules) walk(p *Packet, brief bool) (hops []*Hop, out []Outcome) {
 	if h.firm != "" {
 		return nil, []Outcome{{Verdict: VerdictUnknown, Packet: *p, Probability: 1, Reason: h.firm}}
 	}
+	if brief && len(h.unread) == 0 && h.vague == "" && h.avoids(p) {
+		return nil, nil
+	}
 	m, _ := h.idle.Get().(*traversal)
 	if m == nil {
 		m = &traversal{}
 	}
 	m.set, m.hook, m.family = h.set, h.hook, h.family
 	w := m.arena.ways.next()
-	w.pkt, w.todo = *p, h.plan
+	w.pkt, w.todo, w.nat = *p, h.plan, &untranslated
 	leaves := m.run(w)
 	if brief && len(leaves) == 1 && len(h.unread) == 0 && h.vague == "" && leaves[0].passes(p) {
 		hops = leaves[0].hops.slice()
@@ -73,20 +76,32 @@ func (h *HookRules) walk(p *Packet, brief bool) (hops []*Hop, out []Outcome) {
 	return hops, out
 }
 
+// avoids says whether the packet comes to no chain of the hook: all of them are of NAT, and it is no connection's first.
+func (h *HookRules) avoids(p *Packet) bool {
+	for i := range h.plan {
+		if !h.plan[i].nat || h.hook.comesToNAT(p) != no {
+			return false
+		}
+	}
+	return true
+}
+
 // passes says whether the packet goes on behind the hook as it came, for certain.
 func (l *leaf) passes(p *Packet) bool {
-	return l.Verdict == VerdictAccept && l.when == nil && !l.Masquerade && l.NAT.Kind == "" && l.Packet == *p
+	return l.verdict == VerdictAccept && l.when == nil && !l.masquerade && l.nat == &untranslated && l.pkt == *p
 }
 
 func (h *HookRules) outcomes(leaves []*leaf, p *Packet) []Outcome {
 	out := make([]Outcome, len(leaves), len(leaves)+boolRank(h.vague != ""))
 	for i, l := range leaves {
-		out[i] = l.Outcome
-		out[i].Hops = l.hops.slice()
+		out[i] = Outcome{
+			Verdict: l.verdict, Packet: l.pkt, Masquerade: l.masquerade, NAT: *l.nat, RejectWith: l.rejectWith,
+			Probability: l.probability, Hops: l.hops.slice(), Reason: l.reason,
+		}
 		for c := l.when; c != nil; c = c.next {
 			out[i].When = append(out[i].When, c.text)
 		}
-		if l.Verdict != VerdictUnknown {
+		if l.verdict != VerdictUnknown {
 			for _, name := range h.unread {
 				out[i].When = append(out[i].When, name+", which was not read, shows no rule for it")
 			}

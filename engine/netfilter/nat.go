@@ -165,5 +165,5 @@ func (w *way) apply(v *view, n *natChange, c natChoice) {
 	if before.OldSrc != before.NewSrc {
 		p.CtSNAT = true
 	}
-	w.nat = before
+	w.nat = &before
 }

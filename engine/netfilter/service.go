@@ -18,7 +18,7 @@ func (r *Ruleset) walk(l *Listing, hook Hook, chain int32, p Packet) serviceWalk
 	if !ok {
 		b = base{l: l, chain: chain}
 	}
-	w := &way{pkt: p, base: &b, in: true}
+	w := &way{pkt: p, base: &b, in: true, nat: &untranslated}
 	w.rules = m.candidates(w, chain)
 	return serviceWalk{m.run(w), m.affinity}
 }
@@ -26,7 +26,7 @@ func (r *Ruleset) walk(l *Listing, hook Hook, chain int32, p Packet) serviceWalk
 // unknown is the first leaf that is not known, or nil.
 func (s *serviceWalk) unknown() *leaf {
 	for _, l := range s.leaves {
-		if l.Verdict == VerdictUnknown {
+		if l.verdict == VerdictUnknown {
 			return l
 		}
 	}
@@ -37,7 +37,7 @@ func (s *serviceWalk) unknown() *leaf {
 func (s *serviceWalk) refusal() *leaf {
 	var found *leaf
 	for _, l := range s.leaves {
-		if l.Verdict != VerdictDrop && l.Verdict != VerdictReject {
+		if l.verdict != VerdictDrop && l.verdict != VerdictReject {
 			continue
 		}
 		if l.when == nil {
@@ -50,7 +50,7 @@ func (s *serviceWalk) refusal() *leaf {
 	return found
 }
 
-func (l *leaf) translates() bool { return l.Verdict == VerdictAccept && l.NAT.Kind == "DNAT" }
+func (l *leaf) translates() bool { return l.verdict == VerdictAccept && l.nat.Kind == "DNAT" }
 
 func (l *leaf) conditions() []string {
 	var out []string
@@ -188,7 +188,7 @@ func (r *Ruleset) beforeNAT(l *Listing, path *Path, family string, p Packet) boo
 		}
 		w := r.walk(l, HookPrerouting, c, p)
 		if u := w.unknown(); u != nil {
-			path.Notes = append(path.Notes, "table "+name+": "+u.Reason)
+			path.Notes = append(path.Notes, "table "+name+": "+u.reason)
 			continue
 		}
 		if len(w.leaves) != 1 {
@@ -196,7 +196,7 @@ func (r *Ruleset) beforeNAT(l *Listing, path *Path, family string, p Packet) boo
 		}
 		only := w.leaves[0]
 		switch {
-		case only.Verdict == VerdictDrop:
+		case only.verdict == VerdictDrop:
 			path.Status, path.Hops = StatusDropped, only.path.copies()
 			rule, _ := ruleOf(path.Hops)
 			path.Reason = "table " + name + " drops it: " + rule.Rule
@@ -218,7 +218,7 @@ func (path *Path) translated(w *serviceWalk) bool {
 	}
 	path.endpoints(w)
 	if u := w.unknown(); u != nil {
-		path.Status, path.Reason = StatusUnknown, u.Reason
+		path.Status, path.Reason = StatusUnknown, u.reason
 		if len(path.Endpoints) == 0 {
 			path.Hops = u.path.copies()
 		}
@@ -233,7 +233,7 @@ func (path *Path) translated(w *serviceWalk) bool {
 		return true
 	}
 	for _, l := range w.leaves {
-		if l.NAT.Kind == "REDIRECT" {
+		if l.nat.Kind == "REDIRECT" {
 			path.Status, path.Hops = StatusUnknown, l.path.copies()
 			rule, _ := ruleOf(path.Hops)
 			path.Reason = "a rule redirects it to this node itself: " + rule.Rule
@@ -250,7 +250,7 @@ func (w *serviceWalk) passes() bool {
 		if l.translates() && l.when == nil {
 			return false
 		}
-		passes = passes || l.Verdict == VerdictAccept && l.NAT.Kind == ""
+		passes = passes || l.verdict == VerdictAccept && l.nat.Kind == ""
 	}
 	return passes
 }
@@ -258,7 +258,7 @@ func (w *serviceWalk) passes() bool {
 func (path *Path) refused(l *leaf) {
 	path.Status = StatusRejected
 	verb := "rejects"
-	if l.Verdict == VerdictDrop {
+	if l.verdict == VerdictDrop {
 		path.Status, verb = StatusDropped, "drops"
 	}
 	path.Hops = l.path.copies()
@@ -285,7 +285,7 @@ func (path *Path) endpoints(w *serviceWalk) {
 			continue
 		}
 		when := l.conditions()
-		k := key{l.NAT.NewDst.String(), strings.Join(when, "\x00")}
+		k := key{l.nat.NewDst.String(), strings.Join(when, "\x00")}
 		share := l.given
 		if l.vague {
 			share = 0
@@ -295,7 +295,7 @@ func (path *Path) endpoints(w *serviceWalk) {
 			continue
 		}
 		at[k] = len(path.Endpoints)
-		path.Endpoints = append(path.Endpoints, Endpoint{Addr: l.NAT.NewDst, Probability: share, When: when})
+		path.Endpoints = append(path.Endpoints, Endpoint{Addr: l.nat.NewDst, Probability: share, When: when})
 		ways = append(ways, l.path.copies())
 	}
 	if len(ways) == 0 {
@@ -345,7 +345,7 @@ func (r *Ruleset) kubeFilter(l *Listing, path *Path, family string, p Packet) {
 // notKnown is what a walk through filter leaves unknown, where nothing else has decided.
 func (path *Path) notKnown(l *leaf) {
 	if path.Status == "" {
-		path.Status, path.Reason, path.Hops = StatusUnknown, l.Reason, l.path.copies()
+		path.Status, path.Reason, path.Hops = StatusUnknown, l.reason, l.path.copies()
 	}
 }
 
@@ -355,7 +355,7 @@ func (l *Listing) refuse(path *Path, chain int32, refusal *leaf) {
 	if path.Status == StatusTranslated {
 		rule, _ := ruleOf(refusal.path.copies())
 		path.Notes = append(path.Notes, fmt.Sprintf("otherwise %s by line %d of table filter: %s",
-			map[Verdict]string{VerdictDrop: "dropped", VerdictReject: "rejected"}[refusal.Verdict], rule.Line, rule.Rule))
+			map[Verdict]string{VerdictDrop: "dropped", VerdictReject: "rejected"}[refusal.verdict], rule.Line, rule.Rule))
 		return
 	}
 	path.refused(refusal)

@@ -198,7 +198,7 @@ func (m *traversal) decide(w *way, v *view, a *action, hop *Hop) []*leaf {
 		return m.end(w, VerdictDrop)
 	case actReject:
 		out := m.end(w, VerdictReject)
-		out[0].RejectWith = a.with
+		out[0].rejectWith = a.with
 		return out
 	case actReturn:
 		w.op = 0

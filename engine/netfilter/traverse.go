@@ -67,9 +67,12 @@ type way struct {
 	translated bool
 	masquerade bool
 	seen       *view
-	nat        NAT
+	nat        *NAT // what translated it
 	untracked  bool
 }
+
+// untranslated is the NAT of a way that nothing has translated.
+var untranslated NAT
 
 // frame is where to go on when a chain returns.
 type frame struct {
@@ -103,14 +106,13 @@ func (m *traversal) end(w *way, v Verdict) []*leaf {
 	}
 	l := m.arena.leaves.next()
 	l.alone[0] = l
-	l.Verdict, l.Packet, l.Masquerade, l.NAT, l.Probability = v, w.pkt, w.masquerade, w.nat, 1
-	l.given, l.hops, l.path, l.accepted, l.notracked, l.services = 1, w.hops, w.path, w.accepted, w.notracked, m.services
+	l.way, l.verdict, l.probability, l.given, l.services = w, v, 1, 1, m.services
 	return l.alone[:]
 }
 
 func (m *traversal) unknown(w *way, format string, args ...any) []*leaf {
 	out := m.end(w, VerdictUnknown)
-	out[0].Reason = fmt.Sprintf(format, args...)
+	out[0].reason = fmt.Sprintf(format, args...)
 	return out
 }
 
@@ -192,7 +194,14 @@ func (m *traversal) enterBase(w *way) []*leaf {
 // while nothing has translated it (nf_nat_inet_fn, net/netfilter/nf_nat_core.c).
 func (m *traversal) start(w *way, b *base) []*leaf {
 	if b.nat {
-		switch t := m.comesToNAT(w); t {
+		t := m.hook.comesToNAT(&w.pkt)
+		switch {
+		case w.translated || w.untracked:
+			t = no
+		case t == maybe:
+			t = w.facts.about(firstPacket)
+		}
+		switch t {
 		case no:
 			return nil
 		case maybe:
@@ -213,13 +222,13 @@ func (m *traversal) start(w *way, b *base) []*leaf {
 
 const firstPacket = "is the first packet of its connection"
 
-func (m *traversal) comesToNAT(w *way) truth {
-	p := &w.pkt
-	source := !m.hook.translatesDestination()
+// comesToNAT says whether a packet that nothing has translated here is one that chains of NAT see.
+func (h Hook) comesToNAT(p *Packet) truth {
+	source := !h.translatesDestination()
 	switch {
-	case w.translated || w.untracked, source && p.CtSNAT, !source && p.CtDNAT:
+	case source && p.CtSNAT, !source && p.CtDNAT:
 		return no
-	case p.Iif == "lo" && (m.hook == HookPrerouting || m.hook == HookInput):
+	case p.Iif == "lo" && (h == HookPrerouting || h == HookInput):
 		return no // it keeps the connection that it has from OUTPUT and POSTROUTING
 	}
 	switch p.CtState {
@@ -228,7 +237,7 @@ func (m *traversal) comesToNAT(w *way) truth {
 	case "RELATED":
 		return truthOf(p.Proto != "icmp" && p.Proto != "icmpv6")
 	case "":
-		return w.facts.about(firstPacket)
+		return maybe
 	}
 	return no
 }
