@@ -1,11 +1,14 @@
 package netfilter
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // errNFTJSON says that a JSON text is no listing of nft.
@@ -14,460 +17,245 @@ var errNFTJSON = errors.New(`not a listing of nft: no "nftables" array`)
 // maxExprDepth bounds nesting of expressions; nft itself nests no deeper than 16.
 const maxExprDepth = 24
 
-type jsonObject struct {
-	Table *jsonTable `json:"table"`
-	Chain *jsonChain `json:"chain"`
-	Rule  *jsonRule  `json:"rule"`
-	Set   *jsonSet   `json:"set"`
-	Map   *jsonSet   `json:"map"`
-}
-
-type jsonTable struct {
-	Family, Name string
-	Handle       int
-}
-
-type jsonChain struct {
-	Family, Table, Name, Type, Hook, Policy string
-	Prio, Handle                            int
-}
-
-type jsonRule struct {
-	Family, Table, Chain, Comment string
-	Handle                        int
-	Expr                          []any
-}
-
-type jsonSet struct {
-	Family, Table, Name, Comment string
-	Handle                       int
-	Type, Map, Flags             any
-	Elem                         []any
-}
-
-// jsonGroup gathers one table, as objects of several may be mixed.
-type jsonGroup struct {
-	family, name string
-	line         uint32
-	handle       int
-	sets         []jsonLine
-	chains       []*jsonChainLines
-	byName       map[string]*jsonChainLines
-}
-
-type jsonLine struct {
-	text string
-	line uint32
-}
-
-type jsonChainLines struct {
-	head  jsonLine
-	hook  jsonLine // of a base chain; its text is empty for others
-	rules []jsonLine
-}
-
-// parseNFTJSON decodes the objects one by one, writes each in the words of the text listing, and parses
-// that: the two forms then cannot come to mean different things.
+// parseNFTJSON decodes the objects one by one and writes rules and elements in the words of the text listing, as which they are
+// decoded later: the two forms then cannot come to mean different things.
 func parseNFTJSON(text string) (*Listing, error) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
+	// The decoder reads a bytes.Buffer where it is, and writes nothing to it.
+	buffer := bytes.NewBuffer(unsafe.Slice(unsafe.StringData(text), len(text)))
+	dec := jsontext.NewDecoder(buffer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if err := toArray(dec); err != nil {
 		return nil, fmt.Errorf("parse nft json: %w", err)
 	}
-	r := &jsonReader{byTable: map[[2]string]*jsonGroup{}, line: 1}
-	offset := 0
-	for dec.More() {
-		var o jsonObject
-		err := dec.Decode(&o)
-		var typ *json.UnmarshalTypeError
-		if errors.As(err, &typ) {
-			r.odd = append(r.odd, Problem{Line: int(r.line), Text: typ.Error(), Why: "object of an unexpected shape"})
-			err = nil
-		}
+	r := &jsonReader{
+		l: &Listing{backend: NFTables}, words: make([]byte, 0, len(text)/2), table: -1, chain: -1,
+		text: text, line: 1,
+	}
+	r.tree.each = r.addElement
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
 		if err != nil {
 			return nil, fmt.Errorf("parse nft json: object behind line %d: %w", r.line, err)
 		}
-		next := int(dec.InputOffset())
-		r.line += uint32(strings.Count(text[offset:next], "\n"))
-		offset = next
-		r.add(&o)
+		r.begins = int(dec.InputOffset()) - len(value)
+		r.tree.decode(value)
+		r.countLines()
+		r.add(r.tree.root())
+		r.elements = r.elements[:0]
 	}
-	out, lines := r.render()
-	l := parseNFTText(out)
-	l.lineOf = lines
-	for i := range l.problems {
-		l.problems[i].Line = l.line(uint32(l.problems[i].Line))
+	r.l.text = string(r.words)
+	for i := range r.l.rules {
+		r.l.rules[i].findTarget(r.l.text)
 	}
-	for _, p := range r.odd {
-		l.problem(p.Line, p.Text, p.Why)
-	}
-	return l, nil
+	r.l.finish()
+	r.l.markManaged()
+	return r.l, nil
 }
 
 // toArray steps to the first element of {"nftables": [ ….
-func toArray(dec *json.Decoder) error {
-	if t, err := dec.Token(); err != nil {
+func toArray(dec *jsontext.Decoder) error {
+	if t, err := dec.ReadToken(); err != nil {
 		return err
-	} else if t != json.Delim('{') {
+	} else if t.Kind() != '{' {
 		return errNFTJSON
 	}
-	for dec.More() {
-		key, err := dec.Token()
+	for dec.PeekKind() == '"' {
+		key, err := dec.ReadToken()
 		if err != nil {
 			return err
 		}
-		if key == "nftables" {
-			t, err := dec.Token()
-			if err == nil && t != json.Delim('[') {
+		if key.String() == "nftables" {
+			t, err := dec.ReadToken()
+			if err == nil && t.Kind() != '[' {
 				err = errNFTJSON
 			}
 			return err
 		}
-		var skip json.RawMessage
-		if err := dec.Decode(&skip); err != nil {
+		if err := dec.SkipValue(); err != nil {
 			return err
 		}
 	}
 	return errNFTJSON
 }
 
+// jsonReader makes a listing of the objects of an array.
 type jsonReader struct {
-	tables  []*jsonGroup
-	byTable map[[2]string]*jsonGroup
-	line    uint32
-	odd     []Problem
+	l     *Listing
+	words []byte // the listing's text
+	// table and chain are those of the object before: the next is most likely of the same.
+	table, chain int32
+
+	text string // of the JSON
+	// tree is the object at hand, which begins at begins. Lines are counted up to counted, where line is.
+	tree            jsonTree
+	begins, counted int
+	line            uint32
+	// elements is the text of the elements of the set at hand, and elemLine the line of the first.
+	elements []byte
+	elemLine uint32
 }
 
-func (r *jsonReader) group(family, name string) *jsonGroup {
-	k := [2]string{family, name}
-	g := r.byTable[k]
-	if g == nil {
-		g = &jsonGroup{family: family, name: name, line: r.line, byName: map[string]*jsonChainLines{}}
-		r.byTable[k] = g
-		r.tables = append(r.tables, g)
-	}
-	return g
+func (r *jsonReader) countLines() (more int) {
+	next := r.begins + r.tree.pos
+	more = strings.Count(r.text[r.counted:next], "\n")
+	r.counted = next
+	r.line += uint32(more)
+	return more
 }
 
-func (g *jsonGroup) chain(name string, line uint32) *jsonChainLines {
-	c := g.byName[name]
-	if c == nil {
-		c = &jsonChainLines{head: jsonLine{"\tchain " + oneLine(name) + " {", line}}
-		g.byName[name] = c
-		g.chains = append(g.chains, c)
+// add takes one element of the list: an object whose one member says what it is. Others than these hold no rules.
+func (r *jsonReader) add(o jsonValue) {
+	if o.kind() != '{' {
+		r.strange("an element of the list is no object")
+		return
 	}
-	return c
-}
-
-func (r *jsonReader) add(o *jsonObject) {
-	switch {
-	case o.Table != nil:
-		r.group(o.Table.Family, o.Table.Name).handle = o.Table.Handle
-	case o.Chain != nil:
-		c := r.group(o.Chain.Family, o.Chain.Table).chain(o.Chain.Name, r.line)
-		if h := o.Chain; h.Hook != "" {
-			c.hook = jsonLine{oneLine(fmt.Sprintf("\t\ttype %s hook %s priority %d; policy %s;",
-				h.Type, h.Hook, h.Prio, h.Policy)), r.line}
-		}
-	case o.Rule != nil:
-		c := r.group(o.Rule.Family, o.Rule.Table).chain(o.Rule.Chain, r.line)
-		text := "\t\t" + oneLine(ruleWords(o.Rule))
-		if o.Rule.Handle > 0 {
-			text += " # handle " + strconv.Itoa(o.Rule.Handle)
-		}
-		c.rules = append(c.rules, jsonLine{text, r.line})
-	case o.Set != nil:
-		r.set("set", o.Set)
-	case o.Map != nil:
-		r.set("map", o.Map)
-	}
-}
-
-func (r *jsonReader) set(kind string, s *jsonSet) {
-	g := r.group(s.Family, s.Table)
-	put := func(text string) { g.sets = append(g.sets, jsonLine{oneLine(text), r.line}) }
-	put("\t" + kind + " " + s.Name + " {")
-	typ := exprWords(s.Type, 0)
-	if list, ok := s.Type.([]any); ok {
-		typ = joinWords(list, " . ", 0)
-	}
-	if s.Map != nil {
-		typ += " : " + exprWords(s.Map, 0)
-	}
-	put("\t\ttype " + typ)
-	if s.Flags != nil {
-		put("\t\tflags " + exprWords(s.Flags, 0))
-	}
-	if len(s.Elem) > 0 {
-		put("\t\telements = {")
-		for i, e := range s.Elem {
-			end := ","
-			if i == len(s.Elem)-1 {
-				end = " }"
+	for m := o.first(); m.there(); m = m.next() {
+		switch string(m.name()) {
+		case "table":
+			if r.shaped(m, "family", "name") {
+				r.toTable(m.member("family").text(), m.member("name").text())
 			}
-			put(elementWords(e, 0) + end)
-		}
-	}
-	put("\t}")
-}
-
-// oneLine keeps a name or comment of the JSON from breaking the lines of the rendered listing.
-func oneLine(s string) string {
-	if strings.ContainsAny(s, "\n\r") {
-		return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
-	}
-	return s
-}
-
-// render writes the tables as text, and for each of its lines the line of the JSON.
-func (r *jsonReader) render() (string, []uint32) {
-	var b strings.Builder
-	lines := []uint32{0}
-	put := func(l jsonLine) {
-		b.WriteString(l.text)
-		b.WriteByte('\n')
-		lines = append(lines, l.line)
-	}
-	for _, g := range r.tables {
-		put(jsonLine{oneLine("table " + g.family + " " + g.name + " {"), g.line})
-		for _, l := range g.sets {
-			put(l)
-		}
-		for _, c := range g.chains {
-			put(c.head)
-			if c.hook.text != "" {
-				put(c.hook)
+		case "chain":
+			if r.shaped(m, "family", "table", "name") {
+				r.addChain(m)
 			}
-			for _, l := range c.rules {
-				put(l)
+		case "rule":
+			if r.shaped(m, "family", "table", "chain") {
+				r.addRule(m)
 			}
-			put(jsonLine{"\t}", c.head.line})
+		case "set", "map":
+			if r.shaped(m, "family", "table", "name") {
+				r.addSet(m)
+			}
 		}
-		put(jsonLine{"}", g.line})
 	}
-	return b.String(), lines
 }
 
-func ruleWords(r *jsonRule) string {
-	words := make([]string, 0, len(r.Expr)+1)
-	for _, v := range r.Expr {
-		words = append(words, statementWords(v))
+// shaped says whether an object has the names of what it is, which are strings.
+func (r *jsonReader) shaped(o jsonValue, names ...string) bool {
+	for _, name := range names {
+		if v := o.member(name); v.kind() != '"' {
+			r.strange("a " + string(o.name()) + " has no string " + strconv.Quote(name))
+			return false
+		}
 	}
-	if r.Comment != "" {
-		words = append(words, `comment "`+strings.ReplaceAll(r.Comment, `"`, "'")+`"`)
-	}
-	return strings.Join(words, " ")
+	return true
 }
 
-// only gives the single member of an object.
-func only(v any) (string, any, bool) {
-	m, ok := v.(map[string]any)
-	if !ok || len(m) != 1 {
-		return "", nil, false
-	}
-	for k, val := range m {
-		return k, val, true
-	}
-	return "", nil, false
+func (r *jsonReader) strange(text string) {
+	r.l.problem(int(r.line), text, "object of an unexpected shape")
 }
 
-func statementWords(v any) string {
-	k, val, ok := only(v)
+// toTable finds or begins the table that an object is of.
+func (r *jsonReader) toTable(family, name []byte) {
+	if r.table >= 0 {
+		if t := &r.l.tables[r.table]; t.family == string(family) && t.name == string(name) {
+			return
+		}
+	}
+	r.table, r.chain = r.l.addTable(string(family), string(name), r.line), -1
+}
+
+// toChain finds or begins the chain that an object is of.
+func (r *jsonReader) toChain(o jsonValue, name []byte) *chainRec {
+	r.toTable(o.member("family").text(), o.member("table").text())
+	l := r.l
+	if r.chain >= 0 && l.chains[r.chain].name == string(name) {
+		return &l.chains[r.chain]
+	}
+	t := &l.tables[r.table]
+	c, ok := t.byName[string(name)]
 	if !ok {
-		return opaque(v)
+		c = int32(len(l.chains))
+		l.chains = append(l.chains, chainRec{name: string(name), table: r.table, line: r.line})
+		t.byName[l.chains[c].name] = c
 	}
-	m, _ := val.(map[string]any)
-	switch k {
-	case "match":
-		return matchWords(m)
-	case "counter":
-		if m == nil || m["packets"] == nil {
-			return "counter"
-		}
-		return "counter packets " + exprWords(m["packets"], 0) + " bytes " + exprWords(m["bytes"], 0)
-	case "accept", "drop", "return", "continue", "notrack", "jump", "goto":
-		return exprWords(v, 0)
-	case "vmap":
-		return exprWords(m["key"], 0) + " vmap " + exprWords(m["data"], 0)
-	case "mangle":
-		return exprWords(m["key"], 0) + " set " + exprWords(m["value"], 0)
-	case "reject":
-		if m == nil {
-			return "reject"
-		}
-		if m["type"] == "tcp reset" {
-			return "reject with tcp reset"
-		}
-		return "reject with " + exprWords(m["type"], 0) + " type " + exprWords(m["expr"], 0)
-	case "masquerade", "redirect", "snat", "dnat":
-		return natWords(k, m)
-	case "log":
-		s := "log"
-		if p, ok := m["prefix"].(string); ok {
-			s += ` prefix "` + strings.ReplaceAll(p, `"`, "'") + `"`
-		}
-		return s
-	case "xt":
-		return "xt " + exprWords(m["type"], 0) + " " + exprWords(m["name"], 0)
-	case "limit":
-		return "limit rate " + exprWords(m["rate"], 0) + "/" + exprWords(m["per"], 0)
-	case "set":
-		return exprWords(m["op"], 0) + " " + exprWords(m["set"], 0) + " { " + exprWords(m["elem"], 0) + " }"
-	}
-	return opaque(v)
+	r.chain = c
+	return &l.chains[c]
 }
 
-// opaque keeps an object that has no words here: a decoder quotes it as not modelled.
-func opaque(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "json"
+func (r *jsonReader) addChain(o jsonValue) {
+	c := r.toChain(o, o.member("name").text())
+	if hook := o.member("hook").text(); len(hook) > 0 {
+		c.kind, c.hook, c.policy = string(o.member("type").text()), string(hook), string(o.member("policy").text())
+		c.priority = o.member("prio").number()
 	}
-	// Without braces, which would open a block of the rendered listing.
-	return "json " + strings.Map(func(r rune) rune {
-		switch r {
-		case '{', '}', '"', ',':
-			return ' '
-		}
-		return r
-	}, string(b))
 }
 
-func matchWords(m map[string]any) string {
-	left, right := exprWords(m["left"], 0), exprWords(m["right"], 0)
-	op, _ := m["op"].(string)
-	k, _, _ := only(m["left"])
-	switch {
-	case op == "in" || (op == "==" && k != "&"):
-		return left + " " + right
+func (r *jsonReader) addRule(o jsonValue) {
+	r.toChain(o, o.member("chain").text())
+	expr := o.member("expr")
+	if expr.kind() != '[' && expr.there() {
+		r.strange("a rule's expressions are no array")
 	}
-	return left + " " + op + " " + right
+	from := len(r.words)
+	w := r.words
+	if expr.kind() != '[' {
+		w = append(opaque(w, expr), ' ')
+	} else {
+		for v := expr.first(); v.there(); v = v.next() {
+			w = append(statementWords(w, v), ' ')
+		}
+	}
+	if len(w) == from {
+		return // it does nothing
+	}
+	if comment := o.member("comment").text(); len(comment) > 0 {
+		w = append(commentWords(w, comment), ' ')
+	}
+	inOneLine(w[from:])
+	to := len(bytes.TrimRight(w, " "))
+	if handle := o.member("handle").number(); handle > 0 {
+		w = strconv.AppendInt(append(w, "# handle "...), int64(handle), 10)
+	}
+	r.words = append(w, '\n')
+	r.l.rules = append(r.l.rules, ruleRec{off: uint32(from), len: uint32(to - from), chain: r.chain, line: r.line})
 }
 
-func natWords(k string, m map[string]any) string {
-	s := k
-	if f, ok := m["family"].(string); ok {
-		s += " " + f
+// addElement takes an element of the set at hand. Between them stand as many ends of lines as in the JSON, so that lines are
+// counted alike.
+func (r *jsonReader) addElement(v jsonValue) {
+	more := r.countLines()
+	if len(r.elements) == 0 {
+		r.elemLine = r.line
+	} else {
+		r.elements = append(r.elements, ',')
+		r.elements = append(r.elements, strings.Repeat("\n", more)...)
 	}
-	addr, port := m["addr"], m["port"]
-	switch {
-	case addr != nil && port != nil:
-		a := exprWords(addr, 0)
-		if strings.Contains(a, ":") {
-			a = "[" + a + "]"
-		}
-		s += " to " + a + ":" + exprWords(port, 0)
-	case addr != nil:
-		s += " to " + exprWords(addr, 0)
-	case port != nil:
-		s += " to :" + exprWords(port, 0)
-	}
-	if f := m["flags"]; f != nil {
-		s += " " + exprWords(f, 0)
-	}
-	return s
+	from := len(r.elements)
+	r.elements = elementWords(append(r.elements, ' '), v, 0)
+	inOneLine(r.elements[from:])
 }
 
-func joinWords(list []any, sep string, depth int) string {
-	words := make([]string, len(list))
-	for i, e := range list {
-		words[i] = exprWords(e, depth+1)
+func (r *jsonReader) addSet(o jsonValue) {
+	r.toTable(o.member("family").text(), o.member("table").text())
+	if elem := o.member("elem"); elem.there() && elem.kind() != '[' {
+		r.strange("the elements of " + string(o.member("name").text()) + " are no array")
 	}
-	return strings.Join(words, sep)
+	m := mapRec{name: string(o.member("name").text()), line: r.line, elemLine: r.elemLine, from: uint32(len(r.words))}
+	r.words = append(r.words, r.elements...)
+	m.to = uint32(len(r.words))
+	r.words = append(r.words, '\n')
+
+	var w []byte
+	if typ := o.member("type"); typ.kind() == '[' {
+		w = joinWords(w, typ, " . ", 0)
+	} else {
+		w = exprWords(w, typ, 0)
+	}
+	if data := o.member("map"); data.there() {
+		w = exprWords(append(w, " : "...), data, 0)
+	}
+	m.typ = string(w)
+	m.dynamic = bytes.Contains(exprWords(nil, o.member("flags"), 0), []byte("dynamic"))
+	r.l.tables[r.table].sets[m.name] = int32(len(r.l.maps))
+	r.l.maps = append(r.l.maps, m)
 }
 
-// elementWords writes an element of a set or map: a key, or a pair of key and data.
-func elementWords(v any, depth int) string {
-	if pair, ok := v.([]any); ok && len(pair) == 2 {
-		return exprWords(pair[0], depth+1) + " : " + exprWords(pair[1], depth+1)
+// inOneLine keeps a name or comment of the JSON from breaking a line.
+func inOneLine(line []byte) {
+	for _, end := range []byte("\n\r") {
+		for i := bytes.IndexByte(line, end); i >= 0; i = bytes.IndexByte(line, end) {
+			line[i] = ' '
+		}
 	}
-	return exprWords(v, depth+1)
-}
-
-// exprWords writes an expression as nft prints it.
-func exprWords(v any, depth int) string {
-	if depth > maxExprDepth {
-		return "…"
-	}
-	switch x := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return x
-	case json.Number:
-		return x.String()
-	case bool:
-		return strconv.FormatBool(x)
-	case []any:
-		return joinWords(x, ",", depth)
-	}
-	k, val, ok := only(v)
-	if !ok {
-		return opaque(v)
-	}
-	list, _ := val.([]any)
-	m, _ := val.(map[string]any)
-	sub := func(name string) string { return exprWords(m[name], depth+1) }
-	switch k {
-	case "payload":
-		if m["field"] != nil {
-			return sub("protocol") + " " + sub("field")
-		}
-	case "meta":
-		switch name := sub("key"); name {
-		case "iifname", "oifname", "iif", "oif":
-			return name
-		default:
-			return "meta " + name
-		}
-	case "ct":
-		if dir := sub("dir"); dir != "" {
-			return "ct " + dir + " " + sub("key")
-		}
-		return "ct " + sub("key")
-	case "rt":
-		return "rt " + sub("key")
-	case "fib":
-		return "fib " + sub("flags") + " " + sub("result")
-	case "tcp option":
-		return "tcp option " + sub("name") + " " + sub("field")
-	case "concat":
-		return joinWords(list, " . ", depth)
-	case "set":
-		parts := make([]string, len(list))
-		for i, e := range list {
-			parts[i] = elementWords(e, depth+1)
-		}
-		if list == nil {
-			return "{ " + exprWords(val, depth+1) + " }"
-		}
-		return "{ " + strings.Join(parts, ", ") + " }"
-	case "prefix":
-		return sub("addr") + "/" + sub("len")
-	case "range":
-		return joinWords(list, "-", depth)
-	case "elem":
-		s := sub("val")
-		if c, ok := m["comment"].(string); ok {
-			s += ` comment "` + strings.ReplaceAll(c, `"`, "'") + `"`
-		}
-		return s
-	case "map":
-		return sub("key") + " map " + sub("data")
-	case "numgen":
-		return "numgen " + sub("mode") + " mod " + sub("mod")
-	case "&", "|", "^", "<<", ">>":
-		if len(list) == 2 {
-			right := exprWords(list[1], depth+1)
-			if r, ok := list[1].([]any); ok {
-				right = "(" + joinWords(r, " | ", depth) + ")"
-			}
-			return exprWords(list[0], depth+1) + " " + k + " " + right
-		}
-	case "jump", "goto":
-		return k + " " + sub("target")
-	case "accept", "drop", "return", "continue", "notrack":
-		return k
-	}
-	return opaque(v)
 }

@@ -205,15 +205,20 @@ func (p *nftParser) inChain(from, to int) {
 
 // addRule keeps a rule as a span and where it leads. The rest of it is read when somebody asks.
 func (p *nftParser) addRule(from, to int, line uint32) {
-	text := p.l.text[from:to]
 	r := ruleRec{off: uint32(from), len: uint32(to - from), chain: p.chain, line: line}
-	if at, n := jumpOf(text); n > 0 && n <= math.MaxUint16 {
-		r.tOff, r.tLen = uint32(from+at), uint16(n)
+	r.findTarget(p.l.text)
+	p.l.rules = append(p.l.rules, r)
+}
+
+// findTarget notes where a rule of a text leads.
+func (r *ruleRec) findTarget(text string) {
+	rule := text[r.off : r.off+r.len]
+	if at, n := jumpOf(rule); n > 0 && n <= math.MaxUint16 {
+		r.tOff, r.tLen = r.off+uint32(at), uint16(n)
 	}
-	if strings.Contains(text, "maxseg size set") || strings.Contains(text, "TCPMSS") && decodeNFT(text).Target.Name == "TCPMSS" {
+	if strings.Contains(rule, "maxseg size set") || strings.Contains(rule, "TCPMSS") && decodeNFT(rule).Target.Name == "TCPMSS" {
 		r.flags |= flagMSS
 	}
-	p.l.rules = append(p.l.rules, r)
 }
 
 // jumpOf finds the chain that a rule itself jumps or goes to, outside of braces and quotes; n is 0 where there is none.
