@@ -39,11 +39,14 @@ type tunnelStart struct {
 	state state
 }
 
-// carries is the header p with what another packet carries.
-func (p Packet) carries(of *Packet) Packet {
+// carrying is the header p with what another packet carries.
+func (p Packet) carrying(of *Packet) Packet {
 	p.Inner, p.tunnel = of.Inner, of.tunnel
 	return p
 }
+
+// bare is the header of a tunnel's packet without what that carries.
+func (p Packet) bare() Packet { return p.carrying(&Packet{}) }
 
 func (t *tunnelWays) find(head *tunnelHead) (way *tunnelWay, full bool) {
 	t.mu.RLock()
@@ -66,7 +69,7 @@ func (w *walker) throughTunnel(s state, ns *Namespace) []Branch {
 	if s.pkt.Inner.Inner != nil || s.prerouted {
 		return w.send(s, ns) // a tunnel in a tunnel: neither is remembered
 	}
-	head := tunnelHead{s.pkt.tunnel.device, s.pkt.carries(&Packet{})}
+	head := tunnelHead{s.pkt.tunnel.device, s.pkt.bare()}
 	way, full := w.model.tunnels.find(&head)
 	switch {
 	case way == nil && !full:
@@ -80,7 +83,7 @@ func (w *walker) throughTunnel(s state, ns *Namespace) []Branch {
 // skipped is the state at the end of a way.
 func (s state) skipped(way *tunnelWay) state {
 	if way.changes {
-		s = s.carrying(way.pkt.carries(s.pkt))
+		s = s.carrying(way.pkt.carrying(s.pkt))
 	}
 	s.hops, s.devices = s.hops+way.hops, s.devices+way.devices
 	n := s.store.nodes.next()
@@ -99,10 +102,10 @@ func (t *tunnelWays) remember(s state, ns *Namespace) {
 	if s.probability != from.probability || len(s.when) != len(from.when) || s.doubt || s.assumed || s.prerouted {
 		return
 	}
-	way := &tunnelWay{to: ns, pkt: s.pkt.carries(&Packet{}), changes: s.pkt != from.pkt, hops: s.hops - from.hops, devices: s.devices - from.devices}
+	way := &tunnelWay{to: ns, pkt: s.pkt.bare(), changes: s.pkt != from.pkt, hops: s.hops - from.hops, devices: s.devices - from.devices}
 	for n := s.steps; n != from.steps; n = n.prev {
 		step := n.told()
-		header := n.pkt.carries(&Packet{})
+		header := n.pkt.bare()
 		step.prev, step.pkt = nil, &header
 		way.steps = append(way.steps, step)
 	}
@@ -119,7 +122,7 @@ func (n *stepNode) expanded() (list []*stepNode) {
 		}
 		for i := range slices.Backward(n.way.steps) {
 			step := n.way.steps[i]
-			pkt := step.pkt.carries(n.pkt)
+			pkt := step.pkt.carrying(n.pkt)
 			step.pkt = &pkt
 			list = append(list, &step)
 		}
