@@ -5,7 +5,7 @@ import "math"
 // branch is one of the ways on from where a way parts. A condition that it states in when is its own; without one
 // chance decides.
 type branch struct {
-	way    way
+	way    *way
 	weight float64
 	when   string
 	// given is the share among packets for which when holds, where chance decides too; vague is that it is not known.
@@ -16,8 +16,7 @@ type branch struct {
 }
 
 func (m *traversal) follow(w *way, b *branch) []*leaf {
-	next := m.arena.ways.next()
-	*next = b.way
+	next := b.way
 	next.forks, next.chances = w.forks, w.chances
 	next.parted(b.when)
 	if b.begin != nil {
@@ -26,6 +25,13 @@ func (m *traversal) follow(w *way, b *branch) []*leaf {
 		}
 	}
 	return m.run(next)
+}
+
+// copy is a way of its own that begins where another is.
+func (m *traversal) copy(w *way) *way {
+	next := m.arena.ways.next()
+	*next = *w
+	return next
 }
 
 // parted counts a fork.
@@ -119,7 +125,7 @@ func (m *traversal) join(branches []branch, ended [][]*leaf) []*leaf {
 
 // blind follows a rule that is not modelled as if it matched and as if not. Where that makes a difference the outcome
 // is unknown.
-func (m *traversal) blind(w *way, match, miss way, hop *Hop, quote string) []*leaf {
+func (m *traversal) blind(w *way, match, miss *way, hop *Hop, quote string) []*leaf {
 	w.forks++
 	a := m.follow(w, &branch{way: match})
 	b := m.follow(w, &branch{way: miss})

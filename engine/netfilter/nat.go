@@ -118,8 +118,8 @@ func (m *traversal) translate(w *way, n *natChange, dests []natDest, hop *Hop) [
 	}
 	var ways []branch
 	for _, c := range choices {
-		next := *w
-		m.translateTo(&next, v, n, c, hop)
+		next := m.copy(w)
+		m.translateTo(next, v, n, c, hop)
 		ways = append(ways, branch{way: next, weight: c.share})
 	}
 	return m.part(w, ways)

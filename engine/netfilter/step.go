@@ -38,12 +38,12 @@ func (m *traversal) rule(w *way) []*leaf {
 		w.skip()
 		return nil
 	}
-	match, miss := *w, *w
+	match, miss := m.copy(w), m.copy(w)
 	miss.skip()
 	if len(q.blind) > 0 {
 		return m.blind(w, match, miss, &prog.hop, strings.Join(q.blind, "; "))
 	}
-	return m.part(w, q.branches(match, miss))
+	return m.part(w, m.branches(&q, match, miss))
 }
 
 // by notes a rule that the way went by.
@@ -90,12 +90,11 @@ func (q *question) ask(w *way, r reply) bool {
 func (q *question) certain() bool { return len(q.open) == 0 && q.share == 0 && len(q.blind) == 0 }
 
 // branches are the ways of a match and a miss. Several facts are one condition: all of them hold, or not.
-func (q *question) branches(match, miss way) []branch {
+func (m *traversal) branches(q *question, match, miss *way) []branch {
 	if len(q.open) == 0 {
 		return []branch{{way: match, weight: q.share, vague: q.vague}, {way: miss, weight: 1 - q.share, vague: q.vague}}
 	}
 	var wanted, unwanted []string
-	missed := miss
 	for _, r := range q.open {
 		wanted, unwanted = append(wanted, r.wanted()), append(unwanted, r.unwanted())
 		if r.fleeting {
@@ -106,22 +105,22 @@ func (q *question) branches(match, miss way) []branch {
 			match.settle(r.settle)
 		}
 		if len(q.open) == 1 {
-			missed.facts = &assumption{r.fact, !r.want, miss.facts}
+			miss.facts = &assumption{r.fact, !r.want, miss.facts}
 			if r.settle != nil && !r.want {
-				missed.settle(r.settle)
+				miss.settle(r.settle)
 			}
 		}
 	}
 	yes, no := strings.Join(wanted, " and "), strings.Join(unwanted, " or ")
 	if q.share == 0 {
-		return []branch{{way: match, weight: 0.5, when: yes}, {way: missed, weight: 0.5, when: no}}
+		return []branch{{way: match, weight: 0.5, when: yes}, {way: miss, weight: 0.5, when: no}}
 	}
-	chanced := miss
+	chanced := m.copy(miss)
 	chanced.facts, chanced.pkt = match.facts, match.pkt
 	return []branch{
 		{way: match, weight: 0.5 * q.share, given: q.share, vague: q.vague, when: yes},
 		{way: chanced, weight: 0.5 * (1 - q.share), given: 1 - q.share, vague: q.vague, when: yes},
-		{way: missed, weight: 0.5, when: no},
+		{way: miss, weight: 0.5, when: no},
 	}
 }
 
@@ -255,15 +254,15 @@ func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf
 	left := 1.0
 	var ended [][]*leaf
 	for _, c := range found.maybe {
-		next := *w
+		next := m.copy(w)
 		next.parted(c.when)
-		out := with(&next, c.elem)
+		out := with(next, c.elem)
 		ways = append(ways, branch{way: next, weight: c.share, when: c.when})
 		ended = append(ended, out)
 		left -= c.share
 	}
 	if left > epsilon {
-		next := *w
+		next := m.copy(w)
 		next.skip()
 		ways = append(ways, branch{way: next, weight: left, when: found.otherwise})
 		ended = append(ended, nil)
@@ -280,18 +279,18 @@ func (m *traversal) choose(w *way, found found, with func(*way, mapElem) []*leaf
 // net/netfilter/xt_TPROXY.c).
 func (m *traversal) tproxy(w *way, a *action, hop *Hop) []*leaf {
 	m.by(w, hop)
-	taken, dropped := *w, *w
+	taken, dropped := m.copy(w), m.copy(w)
 	taken.facts = &assumption{a.name, true, w.facts}
 	a.mark.apply(&taken.pkt)
 	taken.in, taken.op = false, 0
 	with := branch{way: taken, weight: 0.5, when: a.name}
 	switch w.facts.about(a.name) {
 	case yes:
-		*w = taken
+		*w = *taken
 		return nil
 	case no:
 		return m.end(w, VerdictDrop)
 	}
 	without := branch{way: dropped, weight: 0.5, when: "no transparent socket takes it"}
-	return m.join([]branch{with, without}, [][]*leaf{m.follow(w, &with), m.end(&dropped, VerdictDrop)})
+	return m.join([]branch{with, without}, [][]*leaf{m.follow(w, &with), m.end(dropped, VerdictDrop)})
 }

@@ -174,7 +174,7 @@ func (m *traversal) enterBase(w *way) []*leaf {
 	var ways []branch
 	for i := range equal {
 		chosen := &w.todo[i]
-		next := *w
+		next := m.copy(w)
 		next.todo = slices.Concat(w.todo[:i:i], w.todo[i+1:])
 		if chosen.nat {
 			// The rest of NAT follows: it is one hook.
@@ -205,7 +205,7 @@ func (m *traversal) start(w *way, b *base) []*leaf {
 		case no:
 			return nil
 		case maybe:
-			first, later := *w, *w
+			first, later := m.copy(w), m.copy(w)
 			first.facts = &assumption{firstPacket, true, w.facts}
 			later.facts = &assumption{firstPacket, false, w.facts}
 			return m.part(w, []branch{
