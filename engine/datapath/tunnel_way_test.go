@@ -2,6 +2,7 @@ package datapath_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,6 +47,23 @@ func TestTunnelWays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWalkTogether is that one model answers several walkers at once, from before it has parsed or remembers anything.
+func TestWalkTogether(t *testing.T) {
+	m, ips := recordedModel(t, 100)
+	var group sync.WaitGroup
+	for k := range 4 {
+		group.Go(func() {
+			for i := 1 + k; i < 50; i += 2 {
+				got := m.Trace(fromRecordedPod, datapath.Packet{Dst: ips[i], Dport: 80, Proto: "tcp"})
+				if got.Verdict != datapath.Delivered || len(got.Branches) != 3 {
+					t.Errorf("%s: %s by %d ways", ips[i], got.Verdict, len(got.Branches))
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 // twoWays gives a node's route to the other two nexthops.
