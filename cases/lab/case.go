@@ -34,8 +34,6 @@ type Case struct {
 	// it, such as a Pod that is to be in CrashLoopBackOff. It may be nil.
 	Settled func(ctx context.Context, l *Lab) error
 
-	// Alternative matches the summary of the alternative of the fix whose steps are run instead of its own; nil: its own.
-	Alternative *regexp.Regexp
 	// ByHand are the printed steps that a machine cannot run, and what is done in their place.
 	ByHand []ByHand
 	// Repair makes good what no fix of netcause can, before it is checked that all traffic passes: a cable that was cut

@@ -45,11 +45,7 @@ type finding struct {
 }
 
 type fix struct {
-	Steps        []step `json:"steps"`
-	Alternatives []struct {
-		Summary string `json:"summary"`
-		Steps   []step `json:"steps"`
-	} `json:"alternatives"`
+	Steps []step `json:"steps"`
 }
 
 type subject struct {

@@ -13,11 +13,7 @@ import (
 func (l *Lab) applyFix(ctx context.Context, roots []finding, c Case) (ran, hand int, err error) {
 	done := map[step]bool{}
 	for _, root := range roots {
-		steps, err := c.steps(root.Fix)
-		if err != nil {
-			return ran, hand, fmt.Errorf("the fix of %s: %w", root.ID, err)
-		}
-		for _, s := range steps {
+		for _, s := range root.Fix.Steps {
 			if done[s] {
 				continue
 			}
@@ -44,19 +40,6 @@ func (l *Lab) applyFix(ctx context.Context, roots []finding, c Case) (ran, hand 
 		}
 	}
 	return ran, hand, nil
-}
-
-// steps are those of the fix, or of the alternative that the case takes.
-func (c Case) steps(f fix) ([]step, error) {
-	if c.Alternative == nil {
-		return f.Steps, nil
-	}
-	for _, a := range f.Alternatives {
-		if c.Alternative.MatchString(a.Summary) {
-			return a.Steps, nil
-		}
-	}
-	return nil, fmt.Errorf("it has no alternative that matches %s", c.Alternative)
 }
 
 func findByHand(s step, byHand []ByHand) (ByHand, bool) {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -65,38 +64,6 @@ func TestFollow(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestSteps(t *testing.T) {
-	f := fix{Steps: []step{{Run: "own"}}}
-	f.Alternatives = append(f.Alternatives, struct {
-		Summary string `json:"summary"`
-		Steps   []step `json:"steps"`
-	}{"A way that carries more", []step{{Run: "other"}}})
-	for _, tt := range []struct {
-		name, alternative, want string
-	}{
-		{"own", "", "own"},
-		{"alternative", "carries more$", "other"},
-		{"none such", "carries less", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var c Case
-			if tt.alternative != "" {
-				c.Alternative = regexp.MustCompile(tt.alternative)
-			}
-			steps, err := c.steps(f)
-			if tt.want == "" {
-				if err == nil {
-					t.Errorf("steps %v, want an error", steps)
-				}
-				return
-			}
-			if diff := cmp.Diff([]step{{Run: tt.want}}, steps); err != nil || diff != "" {
-				t.Errorf("%v, %s", err, diff)
 			}
 		})
 	}

@@ -311,15 +311,11 @@ func both(a, b Case) Case {
 			return nil
 		}
 	}
-	alternative := a.Alternative
-	if alternative == nil {
-		alternative = b.Alternative
-	}
 	return Case{
 		ID: a.ID + " and " + b.ID, About: a.About + "; " + b.About, Cluster: a.Cluster,
 		Needs: slices.Concat(a.Needs, b.Needs), Symptoms: slices.Concat(a.Symptoms, b.Symptoms), Roots: slices.Concat(a.Roots, b.Roots),
 		Prepare: sequence(a.Prepare, b.Prepare), Inject: sequence(a.Inject, b.Inject), Settled: sequence(a.Settled, b.Settled),
-		Repair: sequence(a.Repair, b.Repair), After: sequence(a.After, b.After), ByHand: slices.Concat(a.ByHand, b.ByHand), Alternative: alternative,
+		Repair: sequence(a.Repair, b.Repair), After: sequence(a.After, b.After), ByHand: slices.Concat(a.ByHand, b.ByHand),
 		Traffic: sequence(a.traffic, b.traffic),
 	}
 }
@@ -581,7 +577,7 @@ func choosePair(cases []Case, random *rand.Rand) (pair [2]Case, ok bool) {
 	return pairs[random.IntN(len(pairs))], true
 }
 
-func canMeet(c Case) bool { return len(c.Roots) > 0 && !c.Alone && c.Alternative == nil }
+func canMeet(c Case) bool { return len(c.Roots) > 0 && !c.Alone }
 
 func overlap(a, b Case) bool {
 	for _, r := range a.Roots {
