@@ -97,7 +97,16 @@ func (n *names) noteCluster(c *facts.Cluster) {
 			n.note(e.NodeName, aNode)
 			n.note(e.Zone, aZone)
 			n.note(e.Hostname, aPod)
+			if e.Hints != nil {
+				for _, zone := range e.Hints.ForZones {
+					n.note(zone.Name, aZone)
+				}
+				for _, node := range e.Hints.ForNodes {
+					n.note(node.Name, aNode)
+				}
+			}
 			if e.TargetRef != nil {
+				n.note(e.TargetRef.Namespace, aNamespace)
 				n.note(e.TargetRef.Name, kindOf(e.TargetRef.Kind))
 			}
 		}
@@ -109,6 +118,9 @@ func (n *names) noteCluster(c *facts.Cluster) {
 		n.noteMeta(&o.Metadata, aName)
 		n.notePolicy(&o.Spec)
 	}
+	for _, o := range c.OtherPolicies.Value {
+		n.noteMeta(&o.Metadata, aName)
+	}
 	for _, o := range c.PriorityClasses.Value {
 		n.noteMeta(&o.Metadata, aName)
 	}
@@ -116,12 +128,13 @@ func (n *names) noteCluster(c *facts.Cluster) {
 		n.noteMeta(&o.Metadata, aName)
 	}
 	for _, o := range c.Events.Value {
-		n.note(o.Metadata.Namespace, aNamespace)
+		meta := o.Metadata
+		if o.InvolvedObject.Name != "" {
+			meta.Name = "" // that name and a number
+		}
+		n.noteMeta(&meta, aPod)
 		n.note(o.InvolvedObject.Namespace, aNamespace)
 		n.note(o.InvolvedObject.Name, kindOf(o.InvolvedObject.Kind))
-		if o.InvolvedObject.Name == "" {
-			n.note(o.Metadata.Name, aPod)
-		}
 	}
 }
 
@@ -205,7 +218,7 @@ func (n *names) noteWorkload(m *facts.ObjectMeta, spec *facts.WorkloadSpec) {
 	n.noteMeta(m, aWorkload)
 	n.noteValues(spec.Selector.MatchLabels)
 	n.noteRequirements(spec.Selector.MatchExpressions)
-	n.noteValues(spec.Template.Metadata.Labels)
+	n.noteMeta(&spec.Template.Metadata, aPod)
 	n.noteLabelled(spec.Template.Metadata.Labels)
 	n.notePodSpec(&spec.Template.Spec)
 }
