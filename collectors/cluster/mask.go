@@ -19,7 +19,7 @@ func maskMessage(text string) string { return string(netconf.MaskTokens([]byte(t
 
 // maskSetting masks the value of a named setting, which may itself be a whole file.
 func maskSetting(name, v string) string {
-	if v != "" && secretName(name) {
+	if v != "" && netconf.IsSecret(name) {
 		return masked
 	}
 	// k3s keeps its command line in an annotation, as a JSON list.
@@ -32,13 +32,6 @@ func maskSetting(name, v string) string {
 	return maskText(v)
 }
 
-// secretName says whether what stands under that name is a secret, as in configuration files.
-func secretName(name string) bool {
-	const probe = "=x"
-	setting := name + probe
-	return string(netconf.MaskSecrets([]byte(setting))) != setting
-}
-
 // maskArguments masks the secrets of a command line.
 func maskArguments(args []string) []string {
 	if len(args) == 0 {
@@ -48,7 +41,7 @@ func maskArguments(args []string) []string {
 	for i, arg := range args {
 		out[i] = maskText(arg)
 		if i > 0 && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") &&
-			!strings.HasPrefix(arg, "-") && secretName(args[i-1]) {
+			!strings.HasPrefix(arg, "-") && netconf.IsSecret(args[i-1]) {
 			out[i] = masked
 		}
 	}

@@ -47,6 +47,12 @@ func MaskSecrets(data []byte) []byte {
 	return MaskTokens(m.run())
 }
 
+// IsSecret says whether what a setting of that name has for a value is masked by [MaskSecrets].
+func IsSecret(name string) bool {
+	setting := []byte(name + "=x")
+	return !bytes.Equal(MaskSecrets(setting), setting)
+}
+
 // maskLines masks each line that is not blank.
 func maskLines(text []byte) []byte {
 	lines := bytes.Split(text, []byte("\n"))

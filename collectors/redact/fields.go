@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/netcause/netcause/collectors/netconf"
@@ -313,7 +314,7 @@ func (r *redaction) structure(v reflect.Value) reflect.Value {
 	}
 	out := reflect.New(t).Elem()
 	out.Set(v)
-	if s, ok := v.Interface().(facts.Setting); ok && s.Value != "" && secretKey(s.Key) {
+	if s, ok := v.Interface().(facts.Setting); ok && s.Value != "" && netconf.IsSecret(s.Key) {
 		s.Text = strings.ReplaceAll(s.Text, s.Value, mask)
 		s.Value = mask
 		v = reflect.ValueOf(s)
@@ -346,26 +347,23 @@ func (r *redaction) lengths(v reflect.Value) {
 	}
 }
 
-// mapping copies a map. Keys that become one keep the value of the first in order.
+// mapping copies a map. Of keys that become one the first in order keeps its value.
 func (r *redaction) mapping(v reflect.Value, field string) reflect.Value {
 	if v.IsNil() {
 		return v
 	}
 	out := reflect.MakeMapWithSize(v.Type(), v.Len())
 	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	for _, key := range keys {
 		to := reflect.ValueOf(r.meant(key.String(), field+"#key")).Convert(key.Type())
 		value := v.MapIndex(key)
-		if fields[field] == file && secretKey(key.String()) && value.String() != "" {
+		if fields[field] == file && netconf.IsSecret(key.String()) && value.String() != "" {
 			value = reflect.ValueOf(mask).Convert(value.Type())
 		}
-		out.SetMapIndex(to, r.value(value, field))
+		if value = r.value(value, field); !out.MapIndex(to).IsValid() {
+			out.SetMapIndex(to, value)
+		}
 	}
 	return out
-}
-
-// secretKey says whether what stands under a name is a secret, as in configuration files.
-func secretKey(key string) bool {
-	setting := []byte(key + "=x")
-	return !bytes.Equal(netconf.MaskSecrets(setting), setting)
 }

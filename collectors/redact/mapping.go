@@ -83,11 +83,7 @@ func (m *Mapping) names(n *names) {
 	maps.Copy(n.hashes, m.Hashes)
 	maps.Copy(n.stems, m.Stems)
 	maps.Copy(n.next, m.Next)
-	for _, word := range m.Words {
-		if !slices.Contains(n.words, word) {
-			n.words = append(n.words, word)
-		}
-	}
+	n.addWords(m.Words)
 }
 
 // prefixes gives a run the prefixes and addresses of earlier ones.
@@ -174,7 +170,7 @@ func (m *Mapping) Restore(text string) string {
 	back := &restorer{to: map[string]string{}}
 	n := newNames(nil)
 	m.names(n)
-	for i, word := range m.Words {
+	for i, word := range slices.Backward(m.Words) { // the longer number first
 		back.words = append(back.words, fmt.Sprintf("%s-%d", n.stems[aWord], i+1), word)
 	}
 	for from, to := range n.replaced() {

@@ -39,7 +39,7 @@ type names struct {
 	domains, users map[string]string
 	// hashes are those for names that hold a hash of others.
 	hashes map[string]string
-	// words are texts that are replaced wherever they occur.
+	// words are texts that are replaced wherever they occur, in lower case: the place of one is its number.
 	words []string
 	match *regexp.Regexp
 	// suffixes are domains that end a name of DNS here, whatever their last label.
@@ -71,6 +71,15 @@ func newNames(sum func(string, []byte) []byte) *names {
 		n.set(component, component)
 	}
 	return n
+}
+
+// addWords adds texts behind those that are there, which keep their numbers.
+func (n *names) addWords(words []string) {
+	for _, word := range words {
+		if word = strings.ToLower(word); !slices.Contains(n.words, word) {
+			n.words = append(n.words, word)
+		}
+	}
 }
 
 func (n *names) set(part, to string) {
@@ -211,8 +220,7 @@ func (n *names) settle() {
 	n.noted = nil
 	if len(n.words) > 0 {
 		var quoted []string
-		for i, word := range n.words {
-			n.words[i] = strings.ToLower(word)
+		for _, word := range n.words {
 			quoted = append(quoted, regexp.QuoteMeta(word))
 		}
 		slices.SortFunc(quoted, func(a, b string) int { return len(b) - len(a) })

@@ -44,6 +44,9 @@ func Apply(ctx context.Context, snapshot *facts.Snapshot, options Options) (*fac
 	if snapshot == nil {
 		return nil, nil, errors.New("redact: there is no snapshot")
 	}
+	if slices.ContainsFunc(options.Words, func(word string) bool { return strings.TrimSpace(word) == "" }) {
+		return nil, nil, errors.New("redact: a word is empty, and would be found everywhere")
+	}
 	names, err := before(snapshot, facts.RedactedNames)
 	if err != nil {
 		return nil, nil, fmt.Errorf("redact: %w", err)
@@ -129,8 +132,8 @@ func (r *redaction) prepare(snapshot *facts.Snapshot) error {
 	if r.options.Names || r.options.Addresses || len(r.options.Words) > 0 {
 		n := newNames(a.sum)
 		n.hashesAlone = !r.options.Names
-		n.words = slices.Clone(r.options.Words)
 		mapping.names(n)
+		n.addWords(r.options.Words)
 		if r.options.Names {
 			n.noteSnapshot(snapshot)
 		}

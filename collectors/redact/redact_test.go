@@ -256,6 +256,46 @@ func TestMappingIsContinued(t *testing.T) {
 	}
 }
 
+// TestWordsKeepTheirNumbers redacts two parts with one mapping, each with a word of its own.
+func TestWordsKeepTheirNumbers(t *testing.T) {
+	at := func(server string) *facts.Snapshot { return &facts.Snapshot{Cluster: &facts.Cluster{Server: server}} }
+	m := &redact.Mapping{}
+	var got []string
+	for _, words := range [][]string{{"Acme", "ACME"}, {"zeta", "acme"}, {"wb", "wc", "wd", "we", "wf", "wg", "wh", "wi"}} {
+		out, _, err := redact.Apply(t.Context(), at("https://acme-ZETA"), redact.Options{Words: words, Mapping: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, out.Cluster.Server)
+	}
+	want := []string{"https://redacted-1-ZETA", "https://redacted-1-redacted-2", "https://redacted-1-redacted-2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got, want := m.Restore("xredacted-2y xredacted-10y"), "xzetay xwiy"; got != want {
+		t.Errorf("restored %q, want %q", got, want)
+	}
+	if _, _, err := redact.Apply(t.Context(), at("x"), redact.Options{Words: []string{" "}}); err == nil {
+		t.Error("a word that is none is looked for")
+	}
+}
+
+// TestKeysThatBecomeOne has two keys of which the first in order keeps its value, whatever the order of the map.
+func TestKeysThatBecomeOne(t *testing.T) {
+	snapshot := &facts.Snapshot{Cluster: &facts.Cluster{}}
+	labels := map[string]string{"acme": "1", "ACME": "2", "Acme": "3"}
+	snapshot.Cluster.Namespaces = facts.ReadGroup([]facts.NamespaceObject{{Metadata: facts.ObjectMeta{Name: "x", Labels: labels}}})
+	for range 20 {
+		out, _, err := redact.Apply(t.Context(), snapshot, redact.Options{Words: []string{"acme"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{"redacted-1": "2"}, out.Cluster.Namespaces.Value[0].Metadata.Labels); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
+		}
+	}
+}
+
 // TestMappingDisagrees has a prefix in the second part that changes what stands for an address of the first.
 func TestMappingDisagrees(t *testing.T) {
 	at := func(prefixes ...string) *facts.Snapshot {
