@@ -94,14 +94,13 @@ func (calicoctl) read(ctx context.Context, in *intake, t *tree, root string, nam
 	return in.loose(ctx, t, loose)
 }
 
-// withoutExec is an output of `kubectl exec -t` as the program printed it: without what kubectl adds where it failed, which
-// leaves nothing of an output that is nothing else.
+// withoutExec is an output of `kubectl exec -t` as the program printed it: without what kubectl adds where it failed. Of an
+// output that is nothing else that stays, for it says what went wrong.
 func withoutExec(data []byte) []byte {
 	data = unixLines(data)
-	for _, end := range []string{"command terminated with exit code "} {
-		if i := bytes.LastIndex(data, []byte(end)); i >= 0 && (i == 0 || data[i-1] == '\n') && bytes.Count(data[i:], []byte("\n")) <= 1 && i > 0 {
-			return data[:i]
-		}
+	const failed = "\ncommand terminated with exit code "
+	if i := bytes.LastIndex(data, []byte(failed)); i >= 0 && bytes.Count(data[i+1:], []byte("\n")) <= 1 {
+		return data[:i+1]
 	}
 	return data
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/netcause/netcause/collectors/netconf"
 	"github.com/netcause/netcause/engine/facts"
 )
 
@@ -111,7 +112,7 @@ func (s *logScanner) line(line []byte) {
 	for _, words := range fatal {
 		if i := bytes.Index(line, []byte(words[0])); i >= 0 && bytes.Contains(line[i:], []byte(words[1])) {
 			l := s.log
-			text := bytes.TrimSpace(line)
+			text := netconf.MaskTokens(bytes.TrimSpace(line))
 			text = bytes.ToValidUTF8(text[:min(len(text), maxLogLine)], nil)
 			l.line = facts.LogLine{Text: string(text), Source: facts.FileLine(s.file, s.number)}
 			s.found = append(s.found, l)

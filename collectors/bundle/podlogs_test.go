@@ -113,6 +113,11 @@ func TestScanLog(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	}
+	// A line is a text like others: what looks secret is masked before it is cut.
+	secret := strings.TrimSpace(loop) + strings.Repeat(" ", 200) + "https://user:" + strings.Repeat("hunter2", 20) + "@dns.example\n"
+	if got := scan(secret, strings.NewReader(secret)); len(got) != 1 || strings.Contains(got[0], "hunter2") || !strings.Contains(got[0], "@dns.example") {
+		t.Errorf("%q", got)
+	}
 	if got := scan("", iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(loop)))); len(got) != 0 {
 		t.Errorf("%q", got)
 	}
