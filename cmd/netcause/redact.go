@@ -72,7 +72,7 @@ Bundles of one incident belong into one call: names and addresses are replaced a
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
 			if restore != "" {
-				return restoreText(ctx, cmd, restore, args)
+				return restoreText(cmd, restore, args)
 			}
 			in, out := args[:len(args)-1], args[len(args)-1]
 			snapshot, err := bundle.Read(ctx, in, limits)
@@ -204,7 +204,7 @@ func many(n int, what string) string {
 const largestMapping = 256 << 20
 
 func readMapping(path string) (*redact.Mapping, error) {
-	data, err := readBounded(path)
+	data, err := readFile(path, largestMapping)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &redact.Mapping{}, nil
 	}
@@ -216,26 +216,6 @@ func readMapping(path string) (*redact.Mapping, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
-}
-
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return bounded(file, path)
-}
-
-func bounded(r io.Reader, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, largestMapping+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if len(data) > largestMapping {
-		return nil, fmt.Errorf("read %s: it is larger than %d bytes", name, largestMapping)
-	}
-	return data, nil
 }
 
 // writeMapping puts the mapping in place whole, readable by its owner alone.
@@ -260,10 +240,10 @@ func writeMapping(path string, m *redact.Mapping) error {
 }
 
 // restoreText prints a text with names and addresses put back.
-func restoreText(_ context.Context, cmd *cobra.Command, mapping string, args []string) error {
-	data, err := readBounded(mapping)
+func restoreText(cmd *cobra.Command, mapping string, args []string) error {
+	data, err := readFile(mapping, largestMapping)
 	if err != nil {
-		return fmt.Errorf("read mapping: %w", err)
+		return err
 	}
 	m, err := redact.ReadMapping(data)
 	if err != nil {
@@ -271,9 +251,9 @@ func restoreText(_ context.Context, cmd *cobra.Command, mapping string, args []s
 	}
 	var text []byte
 	if len(args) == 1 {
-		text, err = readBounded(args[0])
+		text, err = readFile(args[0], largestMapping)
 	} else {
-		text, err = bounded(cmd.InOrStdin(), "standard input")
+		text, err = readAll(cmd.InOrStdin(), "standard input", largestMapping)
 	}
 	if err != nil {
 		return err

@@ -171,7 +171,7 @@ func (s *ruleSources) add(ctx context.Context, library *engine.Library, name str
 		}
 		return library.AddCustom(fstest.MapFS{filepath.Base(name): {Data: text}}, filepath.Dir(name))
 	case strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz"):
-		text, err := readRuleBundle(name)
+		text, err := readFile(name, maxRuleBundle)
 		if err != nil {
 			return fmt.Errorf("--rules: %w", err)
 		}
@@ -210,20 +210,6 @@ func (s *ruleSources) pull(ctx context.Context, reference string) (fs.FS, error)
 		}
 	}
 	return files, nil
-}
-
-// readRuleBundle reads a file of at most maxRuleBundle.
-func readRuleBundle(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxRuleBundle+1))
-	if err == nil && len(text) > maxRuleBundle {
-		err = fmt.Errorf("%s has more than %d MiB", name, maxRuleBundle>>20)
-	}
-	return text, err
 }
 
 // unpack reads an OPA bundle (https://www.openpolicyagent.org/docs/management-bundles) in memory.

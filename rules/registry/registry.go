@@ -28,10 +28,9 @@ import (
 // Scheme is what a reference begins with.
 const Scheme = "oci://"
 
-// MaxSize bounds what the layers of an artifact weigh together, in bytes.
-const MaxSize = 64 << 20
-
 const (
+	// maxSize bounds what the layers of an artifact weigh together, in bytes.
+	maxSize = 64 << 20
 	// maxManifest bounds a manifest: registries take none above 4 MiB.
 	maxManifest = 4 << 20
 	maxTime     = time.Minute
@@ -142,10 +141,10 @@ func fetch(ctx context.Context, repository *remote.Repository, reference string)
 	if err != nil {
 		return nil, err
 	}
-	left := int64(MaxSize)
+	left := int64(maxSize)
 	read := func(layer ocispec.Descriptor) ([]byte, error) {
 		if left -= layer.Size; layer.Size < 0 || left < 0 {
-			return nil, fmt.Errorf("its layers have more than %d MiB, as no rules have", MaxSize>>20)
+			return nil, fmt.Errorf("its layers have more than %d MiB, as no rules have", maxSize>>20)
 		}
 		return content.FetchAll(ctx, repository, layer)
 	}

@@ -256,7 +256,7 @@ func TestBadAnswers(t *testing.T) {
 		{"a manifest that is too large", answer(ocispec.MediaTypeImageManifest, make([]byte, maxManifest+1)), nil, ":1", "its manifest has 4194305 bytes"},
 		{"no layer", answer(ocispec.MediaTypeImageManifest, []byte("{}")), nil, ":1", "it has no bundle of rules and no layer"},
 		{"an index of nothing", answer(ocispec.MediaTypeImageIndex, []byte("{}")), nil, ":1", "it has no bundle of rules and no layer"},
-		{"a layer that is too large", answer(ocispec.MediaTypeImageManifest, manifest(MaxSize+1)), nil, ":1", "its layers have more than 64 MiB"},
+		{"a layer that is too large", answer(ocispec.MediaTypeImageManifest, manifest(maxSize+1)), nil, ":1", "its layers have more than 64 MiB"},
 		{"a layer of a negative size", answer(ocispec.MediaTypeImageManifest, manifest(-1)), nil, ":1", "its layers have more than 64 MiB"},
 		{"another layer", ofManifest, answer("application/octet-stream", []byte("no bundl")), ":1", "is not what its digest says"},
 		{"a layer that is longer", ofManifest, answer("application/octet-stream", more), ":1", "mismatch Content-Length"},
