@@ -53,9 +53,7 @@ ruled_out contains {"message": "it is no node of a cluster", "evidence": []} if 
 	kubernetes.is_no_node(input.node, input.cluster)
 }
 
-ruled_out contains {"message": "it is a virtual node, without a container runtime", "evidence": []} if {
-	kubernetes.is_virtual(input.node.object)
-}
+ruled_out contains {"message": "it is a virtual node, without a container runtime", "evidence": []} if _is_virtual
 
 ruled_out contains {"message": "its Node is about to go, or its machine is off", "evidence": _condition_facts} if _is_going
 
@@ -64,13 +62,13 @@ ruled_out contains {
 	"evidence": array.slice(array.concat([_file_fact(file) | some file in _valid], _condition_facts), 0, 2),
 } if {
 	not _missing
-	not kubernetes.is_virtual(input.node.object)
+	not _is_virtual
 	_known_to_have_one
 }
 
 unexamined contains {"group": "cni", "reason": "nothing shows whether the runtime has a CNI configuration"} if {
 	kubernetes.is_node(input.node)
-	not kubernetes.is_virtual(input.node.object)
+	not _is_virtual
 	not _missing
 	not _known_to_have_one
 }
@@ -140,6 +138,8 @@ _missing if {
 	count(_denial) > 0
 	count(_valid) == 0
 }
+
+_is_virtual if kubernetes.is_virtual(input.node.object)
 
 # On a node that joins the network plugin has to start first, and its image to come: a few minutes are usual.
 _is_starting if {

@@ -178,3 +178,9 @@ test_unexamined_pods_have_devices if {
 	some u in rule.unexamined with input as alone
 	startswith(u.reason, "/etc/cni/net.d is empty, and Pods have devices all the same")
 }
+
+test_ruled_out_on_a_node_whose_object_was_not_read if {
+	n := object.remove(node(ready, {"dir": "/etc/cni/net.d", "files": [file]}), ["object"])
+	some r in rule.ruled_out with input as one(n)
+	r.message == "the runtime has a CNI configuration"
+}
