@@ -166,12 +166,13 @@ _who(denial) := sprintf("Pod %s", [_names(denial)[_]]) if {
 
 _way := {"egress": "The way", "ingress": "The way in"}
 
-# _apply makes a policy beside the one that denies. It selects the same Pods: others would be isolated by it.
+# _apply makes a policy beside the one that denies. It selects the same Pods: others would be isolated by it. A namespace
+# may be called 1234, which is a number without its quotes.
 _apply(policy, direction, question) := concat("\n", array.flatten([
 	"kubectl apply -f - <<'EOF'",
 	"apiVersion: networking.k8s.io/v1",
 	"kind: NetworkPolicy",
-	sprintf("metadata: {name: %s-allow-dns, namespace: %s}", [policy.name, policy.namespace]),
+	sprintf("metadata: {name: \"%s-allow-dns\", namespace: \"%s\"}", [policy.name, policy.namespace]),
 	"spec:",
 	sprintf("  podSelector: %s", [json.marshal(_selector(policy))]),
 	_allowed(direction, question),

@@ -71,7 +71,7 @@ test_found_egress_without_dns if {
 		"kubectl apply -f - <<'EOF'",
 		"apiVersion: networking.k8s.io/v1",
 		"kind: NetworkPolicy",
-		"metadata: {name: lock-down-allow-dns, namespace: shop}",
+		`metadata: {name: "lock-down-allow-dns", namespace: "shop"}`,
 		"spec:",
 		`  podSelector: {"matchLabels":{"app":"web"}}`,
 		"  policyTypes: [Egress]",
