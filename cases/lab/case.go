@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // Case is one fault, or a trap: something that looks like a fault and is none.
@@ -93,6 +96,23 @@ const (
 	IPTablesLegacy ProxyMode = "iptables-legacy"
 	NFTables       ProxyMode = "nftables"
 )
+
+// check is an error where the lab knows no such kind: it would pass for the usual one.
+func (v Variant) check() error {
+	for _, of := range []struct {
+		flag, value string
+		known       []string
+	}{
+		{"proxy", string(v.Proxy), []string{string(IPTablesLegacy), string(NFTables)}},
+		{"backend", v.Backend, []string{"vxlan", "host-gw"}},
+		{"policy", string(v.Policy), []string{string(KubeRouter)}},
+	} {
+		if of.value != "" && !slices.Contains(of.known, of.value) {
+			return fmt.Errorf("--%s %s: the lab knows %s", of.flag, of.value, strings.Join(of.known, " and "))
+		}
+	}
+	return nil
+}
 
 func (v Variant) String() string {
 	proxy, backend := "iptables-nft", "vxlan"

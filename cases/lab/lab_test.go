@@ -37,6 +37,23 @@ func TestCasesAreWhole(t *testing.T) {
 	}
 }
 
+func TestVariantIsKnown(t *testing.T) {
+	for _, c := range allCases() {
+		if err := c.Cluster.check(); err != nil {
+			t.Errorf("%s: %v", c.ID, err)
+		}
+	}
+	for want, v := range map[string]Variant{
+		"--policy calico: the lab knows kube-router":               {Policy: "calico"},
+		"--proxy ipvs: the lab knows iptables-legacy and nftables": {Proxy: "ipvs"},
+		"--backend wireguard: the lab knows vxlan and host-gw":     {Backend: "wireguard"},
+	} {
+		if err := v.check(); err == nil || err.Error() != want {
+			t.Errorf("%+v: %v", v, err)
+		}
+	}
+}
+
 func TestFollow(t *testing.T) {
 	const file = "/etc/ifcfg"
 	const text = "TYPE=\"Ethernet\"\n  BOOTPROTO=\"dhcp\"\nONBOOT=yes\n"

@@ -182,6 +182,9 @@ func (o *options) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring the cluster up", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := v.check(); err != nil {
+				return err
+			}
 			return o.locked(func() error {
 				if _, err := o.up(cmd.Context(), v); err != nil {
 					if keep {
