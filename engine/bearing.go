@@ -31,11 +31,11 @@ const (
 func (e *Engine) DiagnosePath(ctx context.Context, snapshot *facts.Snapshot, q question.Question) (*Diagnosis, error) {
 	MatchNodes(snapshot)
 	in := newIncident(snapshot)
-	asked, err := question.Ask(snapshot, in.model(), q)
+	asked, err := question.Ask(snapshot, in.Model(), q)
 	if err != nil {
 		return nil, fmt.Errorf("follow the packet: %w", err)
 	}
-	answer := asked.Answer(in.model(), false)
+	answer := asked.Answer(in.Model(), false)
 	d, err := e.diagnose(ctx, in)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ var prefix = regexp.MustCompile(`\b[0-9a-f.:]+/[0-9]{1,3}\b|\bdefault\b`)
 
 // shares says whether evidence is of what decided the hop: the same line, device, sysctl or object; or of a whole table of
 // routes, the same route.
-func (h *hop) shares(e Evidence) bool {
+func (h *hop) shares(e facts.Evidence) bool {
 	if h.Source == "" || e.Source != h.Source {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netcause/netcause/engine/datapath"
+	"github.com/netcause/netcause/engine/facts"
 	"github.com/netcause/netcause/engine/question"
 )
 
@@ -17,7 +18,7 @@ func TestBearing(t *testing.T) {
 		return &question.Answer{Verdict: datapath.Dropped, Hops: append(hops, s), EndsAt: &s}
 	}
 	same := ended(func(*datapath.Step) {})
-	of := func(affects []string, explains []string, evidence ...Evidence) Finding {
+	of := func(affects []string, explains []string, evidence ...facts.Evidence) Finding {
 		return Finding{ID: "x", Severity: Critical, Affects: affects, Explains: explains, Evidence: evidence}
 	}
 	unreachable, advice := []string{"network-unreachable"}, of([]string{"n2"}, []string{"network-unreachable"})
@@ -27,7 +28,7 @@ func TestBearing(t *testing.T) {
 			s.Stage, s.Source, s.Text = datapath.StageRoute, "ip route show table main", text
 		})
 	}
-	route := Evidence{Value: "10.244.3.0/24 via 10.0.0.3 dev eth0", Source: "ip route show table main"}
+	route := facts.Evidence{Value: "10.244.3.0/24 via 10.0.0.3 dev eth0", Source: "ip route show table main"}
 	for name, c := range map[string]struct {
 		answer  *question.Answer
 		finding Finding
@@ -38,9 +39,9 @@ func TestBearing(t *testing.T) {
 		"its node, and seen otherwise":     {same, of([]string{"n2"}, []string{"dns-slow"}), OnPath},
 		"another node of the way":          {same, of([]string{"n1"}, unreachable), OnPath},
 		"a node that it does not come to":  {same, of([]string{"n3"}, unreachable), Elsewhere},
-		"the same line":                    {same, of([]string{"n2"}, nil, Evidence{Source: "iptables-nft-save -c, line 7"}), Explains},
-		"another line":                     {same, of([]string{"n2"}, nil, Evidence{Source: "iptables-nft-save -c, line 8"}), OnPath},
-		"the same line of another node":    {same, of([]string{"n1"}, nil, Evidence{Source: "iptables-nft-save -c, line 7"}), OnPath},
+		"the same line":                    {same, of([]string{"n2"}, nil, facts.Evidence{Source: "iptables-nft-save -c, line 7"}), Explains},
+		"another line":                     {same, of([]string{"n2"}, nil, facts.Evidence{Source: "iptables-nft-save -c, line 8"}), OnPath},
+		"the same line of another node":    {same, of([]string{"n1"}, nil, facts.Evidence{Source: "iptables-nft-save -c, line 7"}), OnPath},
 		"advice":                           {same, advice, OnPath},
 		"the same route":                   {table("10.244.3.9 by route 10.244.3.0/24 via 10.0.0.3 dev eth0, table 254"), of([]string{"n2"}, nil, route), Explains},
 		"another route of the table":       {table("10.244.4.9 by route 10.244.4.0/24 via 10.0.0.4 dev eth0, table 254"), of([]string{"n2"}, nil, route), OnPath},
@@ -49,7 +50,7 @@ func TestBearing(t *testing.T) {
 		"a Service":                        {ended(func(s *datapath.Step) { s.Service = "default/web" }), of([]string{"n2"}, []string{"service-unreachable"}), Explains},
 		"a closed port":                    {ended(func(s *datapath.Step) { s.Stage = datapath.StageSocket }), of([]string{"n2"}, unreachable), OnPath},
 		"a policy, and what loses packets": {ended(func(s *datapath.Step) { s.Stage = datapath.StagePolicy }), of([]string{"n2"}, unreachable), OnPath},
-		"a policy, and what names it":      {ended(func(s *datapath.Step) { s.Stage = datapath.StagePolicy }), of([]string{"n2"}, nil, Evidence{Source: "iptables-nft-save -c, line 7"}), Explains},
+		"a policy, and what names it":      {ended(func(s *datapath.Step) { s.Stage = datapath.StagePolicy }), of([]string{"n2"}, nil, facts.Evidence{Source: "iptables-nft-save -c, line 7"}), Explains},
 		"it arrives":                       {&question.Answer{Verdict: datapath.Delivered, Hops: hops, EndsAt: &hops[1]}, of([]string{"n2"}, unreachable), OnPath},
 		"it arrives, as far as is known":   {&question.Answer{Verdict: datapath.Unknown, Expected: datapath.Delivered, Hops: hops, EndsAt: &hops[1]}, of([]string{"n2"}, unreachable), OnPath},
 		"where it ends is not certain":     {&question.Answer{Verdict: datapath.Unknown, Hops: hops, EndsAt: &hops[1]}, of([]string{"n2"}, unreachable), Explains},

@@ -19,7 +19,7 @@ func capabilities() *ast.Capabilities {
 	c.Builtins = slices.DeleteFunc(slices.Clone(c.Builtins), func(b *ast.Builtin) bool {
 		return slices.Contains(forbiddenBuiltins, b.Name)
 	})
-	for _, f := range functions {
+	for _, f := range functions() {
 		c.Builtins = append(c.Builtins, f.declaration())
 	}
 	c.AllowNet = []string{}
@@ -32,7 +32,7 @@ func Capabilities() *ast.Capabilities { return capabilities() }
 // options give a query netcause's functions.
 func functionOptions() []func(*rego.Rego) {
 	var options []func(*rego.Rego)
-	for _, f := range functions {
+	for _, f := range functions() {
 		options = append(options, rego.FunctionDyn(f.regoFunction(), f.call))
 	}
 	return options

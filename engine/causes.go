@@ -11,7 +11,7 @@ func (e *Engine) argue(in *incident, evaluations []evaluation, outcomes []outcom
 	d := &Diagnosis{
 		SchemaVersion: SchemaVersion,
 		RootCauses:    []Finding{}, Findings: []Finding{}, RuledOut: []RuledOut{}, NotExamined: []NotExamined{},
-		FailedRules: []FailedRule{}, Symptoms: []Symptom{}, Sources: in.snapshot.Inputs,
+		FailedRules: []FailedRule{}, Symptoms: []Symptom{}, Sources: in.Snapshot.Inputs,
 		Customized: e.customized,
 	}
 	for _, o := range outcomes {
@@ -25,7 +25,7 @@ func (e *Engine) argue(in *incident, evaluations []evaluation, outcomes []outcom
 		}
 	}
 	g := newCauseGraph(e.causes, d.Findings)
-	reported := in.snapshot.Symptoms
+	reported := in.Snapshot.Symptoms
 	for i := range d.Findings {
 		d.Findings[i].Chain = g.chain(i, reported)
 	}
@@ -211,10 +211,10 @@ func symptoms(roots []Finding, reported []string) []Symptom {
 
 // summary counts each rule once: found, failed, ruled out where it was examined anywhere, else not examined.
 func (e *Engine) summary(in *incident, evaluations []evaluation, outcomes []outcome) Summary {
-	s := Summary{Cluster: in.snapshot.Cluster != nil, Nodes: len(in.snapshot.Nodes), NodesNotCollected: []string{}, Rules: len(e.rules)}
+	s := Summary{Cluster: in.Snapshot.Cluster != nil, Nodes: len(in.Snapshot.Nodes), NodesNotCollected: []string{}, Rules: len(e.rules)}
 	for _, node := range in.nodes {
-		if node.node == nil {
-			s.NodesNotCollected = append(s.NodesNotCollected, node.name)
+		if node.Facts == nil {
+			s.NodesNotCollected = append(s.NodesNotCollected, node.Name)
 		}
 	}
 	type seen struct{ found, failed, ruledOut bool }

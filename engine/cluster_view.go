@@ -33,7 +33,7 @@ func newClusterView(snapshot *facts.Snapshot) *clusterView {
 }
 
 func (v *clusterView) meta(group string) *facts.Meta {
-	if meta, ok := v.groups.meta(strings.TrimPrefix(group, clusterPrefix)); ok {
+	if meta, ok := v.groups.meta(strings.TrimPrefix(group, facts.ClusterPrefix)); ok {
 		return meta
 	}
 	return v.unread

@@ -94,13 +94,6 @@ func (s Subject) String() string {
 	return s.Kind + " " + name
 }
 
-// Evidence is a fact, its value, and where it was read.
-type Evidence struct {
-	Fact   string       `json:"fact"`
-	Value  string       `json:"value"`
-	Source facts.Source `json:"source"`
-}
-
 // Fix is what puts it right. Steps are in order.
 type Fix struct {
 	Summary string `json:"summary"`
@@ -132,9 +125,9 @@ type Finding struct {
 	Category string   `json:"category"`
 	Subject  Subject  `json:"subject"`
 	// Affects are the names of the nodes that it bears on; empty: all.
-	Affects  []string   `json:"affects"`
-	Message  string     `json:"message"`
-	Evidence []Evidence `json:"evidence"`
+	Affects  []string         `json:"affects"`
+	Message  string           `json:"message"`
+	Evidence []facts.Evidence `json:"evidence"`
 	// Chain are the ids from this cause over what it brings about to the symptom.
 	Chain  []string `json:"chain"`
 	Fix    Fix      `json:"fix"`
@@ -152,12 +145,12 @@ type Finding struct {
 
 // RuledOut is a rule whose facts were there on a subject and whose fault was not.
 type RuledOut struct {
-	ID       string     `json:"id"`
-	Title    string     `json:"title"`
-	Category string     `json:"category"`
-	Subject  Subject    `json:"subject"`
-	Message  string     `json:"message"`
-	Evidence []Evidence `json:"evidence"`
+	ID       string           `json:"id"`
+	Title    string           `json:"title"`
+	Category string           `json:"category"`
+	Subject  Subject          `json:"subject"`
+	Message  string           `json:"message"`
+	Evidence []facts.Evidence `json:"evidence"`
 }
 
 // NotExamined is a rule that lacked facts on a subject.

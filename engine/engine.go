@@ -15,6 +15,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/netcause/netcause/engine/facts"
 )
 
 // defaultRuleTimeout is how long one rule may run for one subject.
@@ -181,7 +183,7 @@ func (l *Library) reads(rule *Rule) map[string]bool {
 		seen[m] = true
 		ast.WalkTerms(m, func(t *ast.Term) bool {
 			if s, ok := t.Value.(ast.String); ok {
-				if name := string(s); name == "peers" || knownGroup(name) || knownGroup(clusterPrefix+name) {
+				if name := string(s); name == "peers" || knownGroup(name) || knownGroup(facts.ClusterPrefix+name) {
 					reads[name] = true
 				}
 			}
@@ -197,7 +199,7 @@ func (l *Library) reads(rule *Rule) map[string]bool {
 	}
 	visit(rule.module)
 	for _, need := range rule.declared() {
-		reads[strings.TrimPrefix(need, clusterPrefix)] = true
+		reads[strings.TrimPrefix(need, facts.ClusterPrefix)] = true
 	}
 	return reads
 }

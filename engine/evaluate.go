@@ -28,7 +28,7 @@ func (ev evaluation) subject() Subject {
 	if ev.node == nil {
 		return Subject{Kind: "Cluster", Name: "cluster"}
 	}
-	return Subject{Kind: "Node", Name: ev.node.name, Node: ev.node.name}
+	return Subject{Kind: "Node", Name: ev.node.Name, Node: ev.node.Name}
 }
 
 // outcome is what came of an evaluation. found and unexamined may both be there: part of the subject was seen.
@@ -78,7 +78,7 @@ func (in *incident) evaluations(rule *compiledRule) []evaluation {
 	}
 	var list []evaluation
 	for _, node := range in.nodes {
-		if node.node != nil || rule.judgesObjectsAlone(in) {
+		if node.Facts != nil || rule.judgesObjectsAlone(in) {
 			list = append(list, evaluation{rule, node})
 		}
 	}
@@ -115,7 +115,7 @@ func (in *incident) lacking(node *nodeView, needs []string) []MissingFacts {
 		default:
 			meta = &noSuchNode
 			for _, view := range in.nodes {
-				if m := view.meta(need); meta.Status != facts.Read && (m.Status == facts.Read || view.node != nil) {
+				if m := view.meta(need); meta.Status != facts.Read && (m.Status == facts.Read || view.Facts != nil) {
 					meta = m
 				}
 			}
@@ -237,19 +237,19 @@ type answer struct {
 }
 
 type spokenFinding struct {
-	Subject  *Subject   `json:"subject"`
-	Severity Severity   `json:"severity"`
-	Affects  []string   `json:"affects"`
-	Message  string     `json:"message"`
-	Evidence []Evidence `json:"evidence"`
-	Fix      Fix        `json:"fix"`
-	Verify   string     `json:"verify"`
+	Subject  *Subject         `json:"subject"`
+	Severity Severity         `json:"severity"`
+	Affects  []string         `json:"affects"`
+	Message  string           `json:"message"`
+	Evidence []facts.Evidence `json:"evidence"`
+	Fix      Fix              `json:"fix"`
+	Verify   string           `json:"verify"`
 }
 
 type spokenRuledOut struct {
-	Subject  *Subject   `json:"subject"`
-	Message  string     `json:"message"`
-	Evidence []Evidence `json:"evidence"`
+	Subject  *Subject         `json:"subject"`
+	Message  string           `json:"message"`
+	Evidence []facts.Evidence `json:"evidence"`
 }
 
 // spokenUnexamined names a group of facts that turned out to be needed, of the node named or the rule's own.

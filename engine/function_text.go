@@ -21,9 +21,9 @@ type FunctionDescription struct {
 // an underscore.
 func (l *Library) Functions() []FunctionDescription {
 	var list []FunctionDescription
-	for _, f := range functions {
-		d := FunctionDescription{Name: f.name, Description: f.description, Result: f.result}
-		for _, arg := range f.args {
+	for _, f := range functions() {
+		d := FunctionDescription{Name: f.Name, Description: f.Description, Result: f.Result}
+		for _, arg := range f.Args {
 			d.Args = append(d.Args, arg.Name)
 		}
 		list = append(list, d)

@@ -1,72 +1,27 @@
 package engine
 
 import (
-	"slices"
-	"strings"
-	"sync"
-	"time"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/netcause/netcause/engine/datapath"
+	"github.com/netcause/netcause/engine/ask"
 	"github.com/netcause/netcause/engine/facts"
-	"github.com/netcause/netcause/engine/networkpolicy"
-	"github.com/netcause/netcause/engine/services"
 )
 
-// incident is everything that one diagnosis is about, in the form that rules and built-in functions ask.
+// incident is everything that one diagnosis is about, in the form that rules see.
 type incident struct {
-	snapshot *facts.Snapshot
-	nodes    []*nodeView // by name
-	byName   map[string]*nodeView
-	cluster  *clusterView
-	// policies judges connections by the cluster's NetworkPolicies.
-	policies func() *networkpolicy.Evaluator
-	// model walks packets.
-	model func() *datapath.Model
-	// serviceWorld is what Services are judged by. Only where the cluster's Services and Pods were read.
-	serviceWorld func() *serviceWorld
-	// backends says which endpoints nodes should have.
-	backends func() *services.Index
-	// clusterTime is when the cluster was read, zero where that is not known.
-	clusterTime func() time.Time
-	// podRoutes are the routes to podCIDRs that show who keeps them, by node.
-	podRoutes func() map[string]podRoutesAnswer
+	*ask.Incident
+	nodes   []*nodeView // by name
+	byName  map[string]*nodeView
+	cluster *clusterView
 }
 
 func newIncident(snapshot *facts.Snapshot) *incident {
-	in := &incident{snapshot: snapshot, byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
-	in.policies = sync.OnceValue(func() *networkpolicy.Evaluator { return networkpolicy.New(snapshot.Cluster) })
-	in.model = sync.OnceValue(func() *datapath.Model { return datapath.New(snapshot) })
-	in.serviceWorld = sync.OnceValue(func() *serviceWorld { return newServiceWorld(in) })
-	in.backends = sync.OnceValue(func() *services.Index { return services.New(snapshot.Cluster) })
-	in.podRoutes = sync.OnceValue(func() map[string]podRoutesAnswer { return podRoutes(in) })
-	in.clusterTime = sync.OnceValue(func() time.Time { return clusterTime(snapshot) })
-	objects := map[string]*facts.NodeObject{}
-	if c := snapshot.Cluster; c != nil && c.Nodes.Status == facts.Read {
-		for i := range c.Nodes.Value {
-			objects[c.Nodes.Value[i].Metadata.Name] = &c.Nodes.Value[i]
-		}
-	}
-	for _, node := range snapshot.Nodes {
-		in.byName[node.Name] = newNodeView(node.Name, node, objects[node.Name])
-	}
-	for name, object := range objects {
-		if in.byName[name] == nil {
-			in.byName[name] = newNodeView(name, nil, object)
-		}
-	}
-	for _, view := range in.byName {
+	in := &incident{Incident: ask.NewIncident(snapshot), byName: map[string]*nodeView{}, cluster: newClusterView(snapshot)}
+	for _, node := range in.Nodes {
+		view := newNodeView(node)
 		in.nodes = append(in.nodes, view)
+		in.byName[node.Name] = view
 	}
-	if c := snapshot.Cluster; c != nil && c.Pods.Status == facts.Read {
-		for i := range c.Pods.Value {
-			if view, ok := in.byName[targetNode(&c.Pods.Value[i])]; ok {
-				view.pods = append(view.pods, i)
-			}
-		}
-	}
-	slices.SortFunc(in.nodes, func(a, b *nodeView) int { return strings.Compare(a.name, b.name) })
 	return in
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/netcause/netcause/engine/facts"
 )
 
 // inference follows the shapes of input through one rule and the functions that it calls, on what OPA's compiler made of
@@ -68,8 +70,8 @@ func builtinResults(in *inputShapes) map[string]*shape {
 	for _, b := range capabilities().Builtins {
 		results[b.Name] = in.ofRego(b.Decl.Result())
 	}
-	for _, f := range functions {
-		results[f.name] = f.answerShape(in.shapes)
+	for _, f := range functions() {
+		results[f.Name] = f.answerShape(in.shapes)
 	}
 	return results
 }
@@ -272,9 +274,9 @@ func (b *body) arity(name string) int {
 	if builtin, ok := ast.BuiltinMap[name]; ok {
 		return builtin.Decl.Arity()
 	}
-	for _, f := range functions {
-		if f.name == name {
-			return len(f.args)
+	for _, f := range functions() {
+		if f.Name == name {
+			return len(f.Args)
 		}
 	}
 	return 1 << 10
@@ -568,7 +570,7 @@ func (b *body) read(s *shape, name string, at *ast.Location) {
 	group := ""
 	switch {
 	case s == b.in.cluster:
-		group = clusterPrefix + name
+		group = facts.ClusterPrefix + name
 	case s == b.in.node && name == "pods":
 		group = "cluster.pods"
 	case s == b.in.node && name == "object":

@@ -7,23 +7,17 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/netcause/netcause/engine/ask"
 	"github.com/netcause/netcause/engine/facts"
 )
 
-// nodeView is a node as rules see it: what was collected on it, and the cluster's Node object, either of which may
-// be missing.
+// nodeView is a node as rules see it.
 type nodeView struct {
-	name       string
-	node       *facts.Node       // nil: nothing was collected
-	object     *facts.NodeObject // nil: no Node of the cluster
+	*ask.Node
 	groups     groupSet
 	namespaces []namespaceView
 	objectView func() (ast.Value, error)
-	// ruleset parses the node's netfilter listings when it is first asked for.
-	ruleset func() (*ruleset, error)
-	// pods are the indexes of the cluster's Pods that are on the node or meant for it.
-	pods []int
-	memo termMemo
+	memo       termMemo
 }
 
 type namespaceView struct {
@@ -31,16 +25,15 @@ type namespaceView struct {
 	groups    groupSet
 }
 
-func newNodeView(name string, node *facts.Node, object *facts.NodeObject) *nodeView {
-	v := &nodeView{name: name, node: node, object: object}
-	if node != nil {
-		v.groups = newGroupSet(node.Groups(), node.NetNS.Groups())
-		for _, ns := range node.Namespaces {
+func newNodeView(node *ask.Node) *nodeView {
+	v := &nodeView{Node: node}
+	if node.Facts != nil {
+		v.groups = newGroupSet(node.Facts.Groups(), node.Facts.NetNS.Groups())
+		for _, ns := range node.Facts.Namespaces {
 			v.namespaces = append(v.namespaces, namespaceView{ns, newGroupSet(ns.Groups())})
 		}
 	}
-	v.objectView = sync.OnceValues(func() (ast.Value, error) { return toValue(v.object) })
-	v.ruleset = sync.OnceValues(func() (*ruleset, error) { return rulesetOf(v.node) })
+	v.objectView = sync.OnceValues(func() (ast.Value, error) { return toValue(v.Object) })
 	return v
 }
 
@@ -56,20 +49,20 @@ func (v *nodeView) meta(group string) *facts.Meta {
 func (v *nodeView) value(reads map[string]bool, cluster *clusterView) (*ast.Term, error) {
 	terms, err := v.groups.terms(reads)
 	if err != nil {
-		return nil, fmt.Errorf("node %s: %w", v.name, err)
+		return nil, fmt.Errorf("node %s: %w", v.Name, err)
 	}
 	terms = append(terms,
-		[2]*ast.Term{ast.StringTerm("name"), ast.StringTerm(v.name)},
-		[2]*ast.Term{ast.StringTerm("collected"), ast.BooleanTerm(v.node != nil)})
-	if v.object != nil {
+		[2]*ast.Term{ast.StringTerm("name"), ast.StringTerm(v.Name)},
+		[2]*ast.Term{ast.StringTerm("collected"), ast.BooleanTerm(v.Facts != nil)})
+	if v.Object != nil {
 		object, err := v.objectView()
 		if err != nil {
-			return nil, fmt.Errorf("node %s: %w", v.name, err)
+			return nil, fmt.Errorf("node %s: %w", v.Name, err)
 		}
 		terms = append(terms, [2]*ast.Term{ast.StringTerm("object"), ast.NewTerm(object)})
 	}
 	if reads["pods"] {
-		pods, err := cluster.podTerms(v.pods)
+		pods, err := cluster.podTerms(v.Pods)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +73,7 @@ func (v *nodeView) value(reads map[string]bool, cluster *clusterView) (*ast.Term
 		for _, ns := range v.namespaces {
 			terms, err := ns.groups.terms(reads)
 			if err != nil {
-				return nil, fmt.Errorf("node %s, namespace %s: %w", v.name, ns.namespace.ID, err)
+				return nil, fmt.Errorf("node %s, namespace %s: %w", v.Name, ns.namespace.ID, err)
 			}
 			identity, err := toValue(ns.namespace)
 			if err != nil {
@@ -93,24 +86,4 @@ func (v *nodeView) value(reads map[string]bool, cluster *clusterView) (*ast.Term
 		terms = append(terms, [2]*ast.Term{ast.StringTerm("namespaces"), ast.ArrayTerm(list...)})
 	}
 	return ast.ObjectTerm(terms...), nil
-}
-
-// targetNode is the node that a Pod is on, or the one that its DaemonSet wants it on: the controller names it in a field
-// selector (pkg/controller/daemon/util/daemonset_util.go, ReplaceDaemonSetPodNodeNameNodeAffinity).
-func targetNode(pod *facts.Pod) string {
-	if pod.Spec.NodeName != "" {
-		return pod.Spec.NodeName
-	}
-	affinity := pod.Spec.Affinity
-	if affinity == nil || affinity.NodeAffinity == nil || affinity.NodeAffinity.Required == nil {
-		return ""
-	}
-	for _, term := range affinity.NodeAffinity.Required.NodeSelectorTerms {
-		for _, field := range term.MatchFields {
-			if field.Key == "metadata.name" && len(field.Values) > 0 {
-				return field.Values[0]
-			}
-		}
-	}
-	return ""
 }

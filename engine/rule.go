@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/netcause/netcause/engine/facts"
 )
 
 // Scope is what a rule is evaluated for.
@@ -216,7 +218,7 @@ func (r *Rule) problem() string {
 	}
 	for _, need := range r.declared() {
 		if !knownGroup(need) {
-			return fmt.Sprintf("custom.needs names %q, which is no group of facts%s", need, didYouMean(need, groupNames()))
+			return fmt.Sprintf("custom.needs names %q, which is no group of facts%s", need, didYouMean(need, facts.GroupNames()))
 		}
 	}
 	return ""

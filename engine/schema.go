@@ -84,7 +84,7 @@ func (in *inputShapes) groups(owner string, groups []facts.NamedGroup, meta *sha
 	for _, g := range groups {
 		prefix := ""
 		if owner == "Cluster" {
-			prefix = clusterPrefix
+			prefix = facts.ClusterPrefix
 		}
 		description := in.descriptions["group "+prefix+g.Name]
 		status = append(status, shapeField{name: g.Name, shape: meta, optional: true, description: "How " + g.Name + " was obtained."})

@@ -27,7 +27,7 @@ func See(snapshot *facts.Snapshot) *Seen {
 func (s *Seen) Nodes() []string {
 	var names []string
 	for _, node := range s.in.nodes {
-		names = append(names, node.name)
+		names = append(names, node.Name)
 	}
 	return names
 }
@@ -35,8 +35,8 @@ func (s *Seen) Nodes() []string {
 // readsAll stands for a rule that reads every group of facts.
 func readsAll() *compiledRule {
 	r := &compiledRule{Rule: &Rule{}, reads: map[string]bool{"peers": true, "pods": true, "namespaces": true}}
-	for name := range collectCommands {
-		r.reads[strings.TrimPrefix(name, clusterPrefix)] = true
+	for _, name := range facts.GroupNames() {
+		r.reads[strings.TrimPrefix(name, facts.ClusterPrefix)] = true
 	}
 	return r
 }

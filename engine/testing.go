@@ -19,7 +19,7 @@ import (
 // that its rule calls: `with netcause.route as {"status": "none"}`.
 func TesterBuiltins() []*tester.Builtin {
 	var list []*tester.Builtin
-	for _, f := range functions {
+	for _, f := range functions() {
 		list = append(list, &tester.Builtin{
 			Decl: f.declaration(),
 			Func: rego.FunctionDyn(f.regoFunction(), f.call),

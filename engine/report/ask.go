@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/netcause/netcause/engine"
+	"github.com/netcause/netcause/engine/facts"
 )
 
 // asked are the commands that a person with a shell alone is asked for, by group of facts; a group that several have is
@@ -142,7 +143,7 @@ func (t *text) ask() {
 		}
 		if slices.Contains(cluster, "otherpolicies") {
 			cluster = slices.DeleteFunc(cluster, func(name string) bool { return name == "otherpolicies" })
-			t.command(6, engine.CollectCommand("cluster.otherpolicies"))
+			t.command(6, facts.ShownBy("cluster.otherpolicies"))
 		}
 		switch len(cluster) {
 		case 0:

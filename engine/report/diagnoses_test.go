@@ -14,8 +14,8 @@ func node(name string) engine.Subject {
 
 var theCluster = engine.Subject{Kind: "Cluster", Name: "cluster"}
 
-func evidence(value, fact, source string) engine.Evidence {
-	return engine.Evidence{Fact: fact, Value: value, Source: facts.Source(source)}
+func evidence(value, fact, source string) facts.Evidence {
+	return facts.Evidence{Fact: fact, Value: value, Source: facts.Source(source)}
 }
 
 // settled makes what follows from the findings: roots, Root of each, and the summary of rules.
@@ -79,7 +79,7 @@ func title(id string) string {
 	}[id]
 }
 
-func ruledOut(id, category string, subject engine.Subject, message string, evidence ...engine.Evidence) engine.RuledOut {
+func ruledOut(id, category string, subject engine.Subject, message string, evidence ...facts.Evidence) engine.RuledOut {
 	return engine.RuledOut{ID: id, Title: title(id), Category: category, Subject: subject, Message: message, Evidence: evidence}
 }
 
@@ -108,7 +108,7 @@ func staticAndDHCP() *engine.Diagnosis {
 				ID: "node-static-and-dhcp-address", Title: "One uplink has both a static and a leased address", Severity: engine.Critical, Category: "cni",
 				Subject: node("n1"), Affects: []string{"n1"},
 				Message: "The uplink enp26s0f0 of n1 has a static and a leased address; tunnel packets leave with the leased one.",
-				Evidence: []engine.Evidence{
+				Evidence: []facts.Evidence{
 					evidence("10.153.204.15/24", "static address", "/etc/sysconfig/network-scripts/ifcfg-enp26s0f0:10"),
 					evidence("10.153.204.228/24", "leased address, valid for 23h58m", "sosreport-n1: ip -d address, line 9"),
 					evidence(`BOOTPROTO="dhcp"`, "asks for a lease", "/etc/sysconfig/network-scripts/ifcfg-enp26s0f0:4"),
@@ -129,7 +129,7 @@ func staticAndDHCP() *engine.Diagnosis {
 			{
 				ID: "tunnel-source-not-node-address", Severity: engine.Critical, Category: "cni", Subject: node("n1"), Affects: []string{"n1"},
 				Message:  "flannel.1 of n1 sends from 10.153.204.228; the other nodes know n1 as 10.153.204.15.",
-				Evidence: []engine.Evidence{evidence("10.153.204.228", "local of flannel.1", "ip -d link show dev flannel.1")},
+				Evidence: []facts.Evidence{evidence("10.153.204.228", "local of flannel.1", "ip -d link show dev flannel.1")},
 				Chain:    []string{"tunnel-source-not-node-address", "service-unreachable"},
 				Explains: []string{"network-unreachable", "service-unreachable"},
 			},
@@ -173,7 +173,7 @@ func kubeProxyEvicted() *engine.Diagnosis {
 			ID: "kube-proxy-missing-priority-class", Title: "kube-proxy may be evicted", Severity: engine.Critical, Category: "cni",
 			Subject: engine.Subject{Kind: "DaemonSet", Namespace: "kube-system", Name: "kube-proxy"}, Affects: []string{"n5", "n6"},
 			Message: "The DaemonSet kube-proxy has no priorityClassName, so its Pods on n5 and n6 gave way to others when the nodes ran short of resources.",
-			Evidence: []engine.Evidence{
+			Evidence: []facts.Evidence{
 				evidence("", "spec.template.spec.priorityClassName", "kubectl -n kube-system get daemonset kube-proxy -o yaml"),
 				evidence("Pending: Insufficient cpu", "Pod kube-system/kube-proxy-7xk2p for n5", "kubectl -n kube-system get pod kube-proxy-7xk2p -o yaml"),
 				evidence("Evicted: The node was low on resource: memory. Threshold quantity: 100Mi, available: 71264Ki.", "Pod kube-system/kube-proxy-q9dzs on n6", "kubectl -n kube-system get pod kube-proxy-q9dzs -o yaml"),
@@ -233,7 +233,7 @@ func forwardingOff() *engine.Diagnosis {
 			ID: "ip-forward-disabled", Title: "Forwarding is off", Severity: engine.Critical, Category: "network-unreachable",
 			Subject: node(name), Affects: []string{name},
 			Message:  fmt.Sprintf("%s does not forward IPv4 packets, so none reaches its Pods from other nodes.", name),
-			Evidence: []engine.Evidence{evidence("0", "net.ipv4.ip_forward", "sysctl net.ipv4.ip_forward")},
+			Evidence: []facts.Evidence{evidence("0", "net.ipv4.ip_forward", "sysctl net.ipv4.ip_forward")},
 			Chain:    []string{"ip-forward-disabled", "network-unreachable"},
 			Fix: engine.Fix{Steps: []engine.Step{
 				{Node: name, Run: "sysctl -w net.ipv4.ip_forward=1"},
@@ -251,7 +251,7 @@ func forwardingOff() *engine.Diagnosis {
 		ID: "kube-proxy-missing-priority-class", Severity: engine.Info, Category: "cni",
 		Subject: engine.Subject{Kind: "DaemonSet", Namespace: "kube-system", Name: "kube-proxy"}, Affects: []string{"n1", "n2"},
 		Message:  "The DaemonSet kube-proxy has no priorityClassName; its Pods run everywhere today.",
-		Evidence: []engine.Evidence{evidence("", "spec.template.spec.priorityClassName", "daemonsets.json")},
+		Evidence: []facts.Evidence{evidence("", "spec.template.spec.priorityClassName", "daemonsets.json")},
 		Chain:    []string{"kube-proxy-missing-priority-class"},
 	})
 	return settled(d, roots...)
@@ -262,7 +262,7 @@ func twoCauses() *engine.Diagnosis {
 	of := func(id string, severity engine.Severity, subject engine.Subject, message string, chain ...string) engine.Finding {
 		return engine.Finding{
 			ID: id, Severity: severity, Category: "network-unreachable", Subject: subject, Message: message,
-			Evidence: []engine.Evidence{evidence("10.0.0.9", "local of flannel.1", "ip -d link show dev flannel.1")},
+			Evidence: []facts.Evidence{evidence("10.0.0.9", "local of flannel.1", "ip -d link show dev flannel.1")},
 			Chain:    append([]string{id}, chain...), Explains: []string{"network-unreachable"},
 		}
 	}
@@ -278,7 +278,7 @@ func twoCauses() *engine.Diagnosis {
 			{
 				ID: "site-second-uplink", Severity: engine.Warning, Custom: true, Title: "A second uplink is up",
 				Subject:  engine.Subject{Kind: "Pod", Namespace: "kube-flannel", Name: "kube-flannel-ds-5lq2m", Node: "n1"},
-				Evidence: []engine.Evidence{evidence("UP", "eth1", "ip -s -d link show dev eth1")},
+				Evidence: []facts.Evidence{evidence("UP", "eth1", "ip -s -d link show dev eth1")},
 				Chain:    []string{"site-second-uplink", follows, "network-unreachable"}, Explains: []string{"network-unreachable"},
 			},
 			of(follows, engine.Critical, node("n1"), "flannel.1 of n1 sends from 10.0.0.9; the other nodes know n1 as 10.0.0.1.", "network-unreachable"),
@@ -387,7 +387,7 @@ func hostile(s string) *engine.Diagnosis {
 			{
 				ID: s, Title: s, Severity: engine.Severity(s), Category: s, Custom: true,
 				Subject: engine.Subject{Kind: "Pod", Namespace: s, Name: s, Node: s}, Affects: []string{s, "other"},
-				Message: s, Evidence: []engine.Evidence{evidence(s, s, s), evidence("v", "f", "s")}, Chain: []string{s, s + "1", s + "2"},
+				Message: s, Evidence: []facts.Evidence{evidence(s, s, s), evidence("v", "f", "s")}, Chain: []string{s, s + "1", s + "2"},
 				Fix: engine.Fix{Summary: s, Steps: []engine.Step{
 					{Node: s, Run: s, Why: s},
 					{Node: s, Edit: s, Why: s},
@@ -398,7 +398,7 @@ func hostile(s string) *engine.Diagnosis {
 			},
 			{ID: s + "1", Title: s, Subject: node(s), Message: s},
 		},
-		RuledOut:    []engine.RuledOut{{ID: s + "3", Title: s, Category: s, Subject: node(s), Message: s, Evidence: []engine.Evidence{evidence(s, s, s)}}},
+		RuledOut:    []engine.RuledOut{{ID: s + "3", Title: s, Category: s, Subject: node(s), Message: s, Evidence: []facts.Evidence{evidence(s, s, s)}}},
 		NotExamined: []engine.NotExamined{{ID: s + "4", Title: s, Category: s, Subject: node(s), Missing: []engine.MissingFacts{{Group: s, Reason: s, Collect: s}}}},
 		FailedRules: []engine.FailedRule{{ID: s + "5", Subject: node(s), Error: s}},
 	}
