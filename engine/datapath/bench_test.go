@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -266,14 +267,37 @@ func walkAll(t testing.TB, m *datapath.Model, ips map[int]netip.Addr, stride int
 	}
 }
 
-// BenchmarkTraceAllServices traces all of the 10,000 recorded Services from one node: by 29,400 ways and back.
+// BenchmarkTraceAllServices traces all of the 10,000 recorded Services from one node, by 29,400 ways and back: on one
+// processor, and on all that there are.
 func BenchmarkTraceAllServices(b *testing.B) {
 	m, ips := recordedModel(b, recordedServices)
 	walkAll(b, m, ips, 1)
-	defer reportCPU(b)()
-	for b.Loop() {
-		walkAll(b, m, ips, 1)
+	b.Run("one", func(b *testing.B) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		defer reportCPU(b)()
+		for b.Loop() {
+			walkAll(b, m, ips, 1)
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		defer reportCPU(b)()
+		for b.Loop() {
+			walkTogether(m, ips, runtime.GOMAXPROCS(0))
+		}
+	})
+}
+
+// walkTogether traces the recorded Services in several goroutines.
+func walkTogether(m *datapath.Model, ips map[int]netip.Addr, goroutines int) {
+	var group sync.WaitGroup
+	for first := range goroutines {
+		group.Go(func() {
+			for i := first; i < recordedServices; i += goroutines {
+				m.Walk(fromRecordedPod, datapath.Packet{Dst: ips[i], Dport: 80, Proto: "tcp"}).Verdict()
+			}
+		})
 	}
+	group.Wait()
 }
 
 // TestTraceServices is that Services come to their endpoints and back by both of kube-proxy's modes, and that one takes as
