@@ -455,8 +455,11 @@ func (b *body) formatProblem(operands []*ast.Term, at *ast.Location) string {
 	}
 	numbered, next := false, 0
 	for _, match := range verb.FindAllStringSubmatch(string(format), -1) {
-		if match[2] == "%" {
+		switch match[2] {
+		case "%":
 			continue
+		case "*":
+			return "" // a width that is a value itself: who writes that knows
 		}
 		if match[1] != "" {
 			numbered = true

@@ -122,6 +122,7 @@ func TestNoMistakes(t *testing.T) {
 		"unexamined alone":      `unexamined contains {"group": "links"} if not input.node.links`,
 		"else and default":      finding("_way == \"a\"") + "\n\n_way := \"a\" if {\n\tinput.node.links\n} else := \"b\"",
 		"object by number":      finding("some port, names in _by_port\nport > 1024\nsprintf(\"%d\", [port]) in names") + "\n\n_by_port[port.port] contains service.metadata.name if {\n\tsome service in input.cluster.services\n\tsome port in service.spec.ports\n}",
+		"a width that is given": finding("sprintf(\"%*d\", [5, count(input.node.links)]) != \"\""),
 		"numbered places":       finding("sprintf(\"%[1]s %[1]s 100%%\", [input.node.name]) != sprintf(\"%v %-5d\", [true, count(input.node.links)])"),
 		"in a set of its own":   finding("input.node.name in {\"a\", \"b\"}\n\"x\" in {\"a\": \"x\"}\nsome n, \"x\" in [\"x\"]\nn > 0"),
 		"own object of objects": finding("some dev, x in _by\nx.mtu > 1\ndev != \"lo\"") + "\n\n_by[link.ifname] := link if some link in input.node.links",

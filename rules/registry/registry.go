@@ -193,8 +193,8 @@ func kinds(layers []ocispec.Descriptor) string {
 	return ", only " + strings.Join(list, ", ")
 }
 
-// layersOf are the layers of a manifest, or of the first one of an index that has any: builders push an index where an image
-// is for several platforms, or has attestations.
+// layersOf are the layers of a manifest, or of the first one of an index that is no attestation: builders push an index where
+// an image is for several platforms, or has attestations.
 func layersOf(ctx context.Context, repository *remote.Repository, reference string) ([]ocispec.Descriptor, error) {
 	descriptor, body, err := repository.FetchReference(ctx, reference)
 	if err != nil {
@@ -205,21 +205,20 @@ func layersOf(ctx context.Context, repository *remote.Repository, reference stri
 	if err != nil {
 		return nil, err
 	}
-	for _, entry := range index.Manifests {
-		if entry.Platform != nil && entry.Platform.OS == "unknown" {
-			continue // an attestation
-		}
-		body, err := repository.Fetch(ctx, entry)
-		if err != nil {
-			return nil, err
-		}
-		defer body.Close()
-		if manifest, _, err = decode(entry, body); err != nil {
-			return nil, err
-		}
-		break
+	first := slices.IndexFunc(index.Manifests, func(entry ocispec.Descriptor) bool {
+		return entry.Platform == nil || entry.Platform.OS != "unknown" // an attestation's
+	})
+	if first < 0 {
+		return manifest.Layers, nil
 	}
-	return manifest.Layers, nil
+	entry := index.Manifests[first]
+	image, err := repository.Fetch(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	defer image.Close()
+	manifest, _, err = decode(entry, image)
+	return manifest.Layers, err
 }
 
 func decode(descriptor ocispec.Descriptor, body io.Reader) (manifest ocispec.Manifest, index ocispec.Index, err error) {
