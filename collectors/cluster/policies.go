@@ -66,27 +66,43 @@ func otherPolicies(ctx context.Context, c *client, s scope) facts.Group[[]facts.
 	return group
 }
 
-// policyNames are the first page of a list, of which the metadata alone is asked for.
-func (c *client) policyNames(ctx context.Context, r resource, namespace string) ([]metav1.ObjectMeta, error) {
+// policyNames lists policies page by page, of which the metadata alone is asked for.
+func (c *client) policyNames(ctx context.Context, r resource, namespace string) (list []metav1.ObjectMeta, err error) {
+	next := ""
+	for range maxPages {
+		page, err := c.policyPage(ctx, r, namespace, next)
+		if err != nil {
+			if !apierrors.IsNotFound(err) {
+				c.note(err)
+			}
+			return list, err
+		}
+		for _, item := range page.Items {
+			list = append(list, item.ObjectMeta)
+		}
+		if next = page.Continue; next == "" {
+			return list, nil
+		}
+	}
+	return list, fmt.Errorf("more than %d pages of %d", maxPages, pageSize)
+}
+
+func (c *client) policyPage(ctx context.Context, r resource, namespace, next string) (page metav1.PartialObjectMetadataList, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.pageTimeout)
 	defer cancel()
-	text, err := c.rest.Get().AbsPath(r.path(namespace)).Param("limit", strconv.Itoa(pageSize)).
-		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io").Do(ctx).Raw()
+	request := c.rest.Get().AbsPath(r.path(namespace)).Param("limit", strconv.Itoa(pageSize)).
+		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")
+	if next != "" {
+		request = request.Param("continue", next)
+	}
+	text, err := request.Do(ctx).Raw()
 	if err != nil {
-		if !apierrors.IsNotFound(err) {
-			c.note(err)
-		}
-		return nil, err
+		return page, err
 	}
-	var page metav1.PartialObjectMetadataList
 	if err := json.Unmarshal(text, &page); err != nil {
-		return nil, fmt.Errorf("decode the list: %w", err)
+		return page, fmt.Errorf("decode the list: %w", err)
 	}
-	var list []metav1.ObjectMeta
-	for _, item := range page.Items {
-		list = append(list, item.ObjectMeta)
-	}
-	return list, nil
+	return page, nil
 }
 
 // IsOtherPolicy says whether a kind of an apiVersion is one of those policies, whatever its version.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,31 @@ spec:
 	want := []facts.PolicyReference{{APIGroup: "cilium.io", Kind: "CiliumClusterwideNetworkPolicy", Metadata: facts.ObjectMeta{Name: "allow-dns"}}}
 	if diff := cmp.Diff(want, c.OtherPolicies.Value, cmpopts.IgnoreFields(facts.PolicyReference{}, "Source")); diff != "" || c.OtherPolicies.Status != facts.Read {
 		t.Errorf("%+v: %s", c.OtherPolicies.Meta, diff)
+	}
+
+	// Of a long list all pages are read.
+	for _, name := range []string{"deny-all", "deny-some"} {
+		policy["metadata"] = map[string]any{"name": name}
+		if _, err := s.Do(t.Context(), http.MethodPost, "/apis/cilium.io/v2/ciliumclusterwidenetworkpolicies", "application/json", policy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := 0
+	paged := intercept(s.RESTConfig(t), func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if strings.HasSuffix(req.URL.Path, "/ciliumclusterwidenetworkpolicies") {
+			pages++
+			req = req.Clone(req.Context())
+			query := req.URL.Query()
+			query.Set("limit", "2")
+			req.URL.RawQuery = query.Encode()
+		}
+		return next.RoundTrip(req)
+	})
+	if c, err = Collect(t.Context(), paged, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.OtherPolicies.Value) != 3 || pages != 2 || c.OtherPolicies.Status != facts.Read {
+		t.Errorf("%d policies of %d pages: %+v", len(c.OtherPolicies.Value), pages, c.OtherPolicies.Meta)
 	}
 
 	user := s.UserConfig(t, "no-policies")

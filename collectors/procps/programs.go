@@ -8,8 +8,8 @@ import (
 	"github.com/netcause/netcause/collectors/netconf"
 )
 
-// CommMax is TASK_COMM_LEN of include/linux/sched.h without its zero: the kernel cuts longer names of programs.
-const CommMax = 15
+// commMax is TASK_COMM_LEN of include/linux/sched.h without its zero: the kernel cuts longer names of programs.
+const commMax = 15
 
 // programs are those that configure or carry the network of a node, by the name of their file.
 var programs = map[string]bool{
@@ -35,7 +35,7 @@ var programs = map[string]bool{
 var byComm = func() map[string]bool {
 	m := make(map[string]bool, len(programs))
 	for name := range programs {
-		m[name[:min(len(name), CommMax)]] = true
+		m[name[:min(len(name), commMax)]] = true
 	}
 	return m
 }()

@@ -102,5 +102,5 @@ func commOf(args []string) string {
 			}
 		}
 	}
-	return comm[:min(len(comm), CommMax)]
+	return comm[:min(len(comm), commMax)]
 }
