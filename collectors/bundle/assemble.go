@@ -69,6 +69,11 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 		input.Problem = strings.Join(in.objects.problems[:min(len(in.objects.problems), 5)], "; ")
 		all = append(all, &facts.Snapshot{Cluster: c, Inputs: []facts.Input{input}})
 	}
+	for _, s := range all {
+		if problem := dropMisnamed(s.Cluster); problem != "" && len(s.Inputs) > 0 {
+			s.Inputs[0].Problem = joined(s.Inputs[0].Problem, problem)
+		}
+	}
 	merged, err := Merge(all...)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,8 @@
 // for one that is empty. Where two texts of the same rules differ, the input says so.
 //
 // What is read may come from a stranger. Nothing is unpacked to disk, no path in an archive is ever opened, and
-// [Limits] bound what it can make netcause hold in memory.
+// [Limits] bound what it can make netcause hold in memory. Objects of names that no API server takes are left out: names
+// stand in the commands of a fix.
 package bundle
 
 import (

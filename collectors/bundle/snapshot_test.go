@@ -126,6 +126,15 @@ func (f *setter) value(v reflect.Value) {
 				f.value(v.Field(i))
 			}
 		}
+		// An object that is called otherwise is left out.
+		switch of := v.Addr().Interface().(type) {
+		case *facts.ObjectMeta:
+			of.Namespace, of.Name = fmt.Sprintf("ns-%d", f.n), fmt.Sprintf("name-%d", f.n)
+		case *facts.ObjectReference:
+			of.Namespace, of.Name = fmt.Sprintf("ns-%d", f.n), fmt.Sprintf("name-%d", f.n)
+		case *facts.PodSpec:
+			of.NodeName = fmt.Sprintf("node-%d", f.n)
+		}
 	default:
 		panic("the setter does not know " + v.Type().String())
 	}
