@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -237,7 +238,15 @@ func writeJUnit(w io.Writer, results *ruletest.Results) error {
 	for _, r := range results.Tests {
 		c := junitCase{Class: r.Package, Name: r.Name, File: r.File, Line: r.Row, Time: fmt.Sprintf("%.6f", r.Duration.Seconds())}
 		if r.Problem != "" {
-			c.Failure = &junitFailure{Message: fmt.Sprintf("%s:%d: %s", r.File, r.Row, r.Problem), Text: r.Output}
+			var text strings.Builder
+			text.WriteString(r.Output)
+			if len(r.Explained) > 0 {
+				text.WriteString("\n")
+			}
+			if err := writeExplanation(&text, engine.Explanation{Rules: r.Explained}); err != nil {
+				return err
+			}
+			c.Failure = &junitFailure{Message: fmt.Sprintf("%s:%d: %s", r.File, r.Row, r.Problem), Text: text.String()}
 		}
 		if r.Skipped {
 			c.Skipped = &struct{}{}

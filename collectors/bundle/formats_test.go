@@ -32,7 +32,7 @@ func toYAML(t *testing.T, text string) string {
 	return "apiVersion: v1\n" + strings.Replace("\n"+string(data), "\napiVersion: v1\n", "\n", 1)[1:]
 }
 
-// read1 are the names of the groups of a bundle that are read, of its only node and of the cluster.
+// groupsOf are the names of the groups of a bundle that are read, of its only node and of the cluster.
 func groupsOf(snapshot *facts.Snapshot) (node string, groups []string) {
 	for _, n := range snapshot.Nodes {
 		node = strings.TrimSpace(node + " " + n.Name)
