@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -249,11 +250,14 @@ func unexpected(err error) error {
 	return err
 }
 
+// archiveName is what files are called that have others in them. A log that is packed by itself (dmesg.txt.gz) is none.
+var archiveName = regexp.MustCompile(`\.(tar(\.\w+)?|tgz|tbz2?|txz|tzst|zip)$`)
+
 // nested reads an archive in the archive.
 func (a *archive) nested(ctx context.Context, t *tree, name string, r io.Reader, header *tar.Header) error {
 	path := a.path + ": " + printable(name)
 	if a.level >= maxNested {
-		a.in.leave(a.path, name, fmt.Sprintf("an archive in %d others: unpack one of these, and give the folder", maxNested), strings.Contains(name, ".t") || strings.HasSuffix(name, ".zip"))
+		a.in.leave(a.path, name, fmt.Sprintf("an archive in %d others: unpack one of these, and give the folder", maxNested), archiveName.MatchString(name))
 		return nil
 	}
 	before := a.in.used

@@ -69,7 +69,7 @@ func TestReadSealed(t *testing.T) {
 	routes := "default via 10.0.0.254 dev eth0\n"
 	inner := tarOf(t, map[string]string{"a.7z": "7z\xbc\xaf\x27\x1c\x00\x04", "r": routes})
 	deep := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"2.tar.gz": string(tarOf(t, map[string]string{"r": routes})), "r": routes}))})
-	node := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"r": routes, "n1/messages.gz": string(compress(t, []byte("x"))), "n1/boot/initramfs": "\x04\x22\x4d\x18"}))})
+	node := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"r": routes, "n1/messages.gz": string(compress(t, []byte("x"))), "n1/messages.txt.gz": string(compress(t, []byte("x"))), "n1/boot/initramfs": "\x04\x22\x4d\x18"}))})
 	files := map[string]string{
 		"node.tar.gz": string(node),
 		"r":           routes, "b.rar": "Rar!\x1a\x07\x01\x00", "c.gpg": "\x8c\x0d\x04\x09\x03\x02", "inner.tar.gz": string(inner), "deep.tar.gz": string(deep),
