@@ -71,8 +71,7 @@ func TestReadSealed(t *testing.T) {
 	deep := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"2.tar.gz": string(tarOf(t, map[string]string{"r": routes})), "r": routes}))})
 	node := tarOf(t, map[string]string{"1.tar.gz": string(tarOf(t, map[string]string{"r": routes, "n1/messages.gz": string(compress(t, []byte("x"))), "n1/messages.txt.gz": string(compress(t, []byte("x"))), "n1/boot/initramfs": "\x04\x22\x4d\x18"}))})
 	files := map[string]string{
-		"node.tar.gz": string(node),
-		"r":           routes, "b.rar": "Rar!\x1a\x07\x01\x00", "c.gpg": "\x8c\x0d\x04\x09\x03\x02", "inner.tar.gz": string(inner), "deep.tar.gz": string(deep),
+		"r": routes, "b.rar": "Rar!\x1a\x07\x01\x00", "c.gpg": "\x8c\x0d\x04\x09\x03\x02", "inner.tar.gz": string(inner), "deep.tar.gz": string(deep),
 		"s.tar.xz.gpg": "\x85\x02\x0c\x03\x11",
 	}
 	snapshot, list, err := ReadFiles(t.Context(), []string{folderOf(t, files)}, Limits{})
@@ -89,8 +88,9 @@ func TestReadSealed(t *testing.T) {
 			t.Errorf("no input says of %s that it is not read: %+v", name, snapshot.Inputs)
 		}
 	}
-	for _, input := range snapshot.Inputs {
-		if strings.Contains(input.Problem, "messages") || strings.Contains(input.Problem, "initramfs") {
+	// Read by itself: of many just some are named.
+	for _, input := range read(t, folderOf(t, map[string]string{"node.tar.gz": string(node)})).Inputs {
+		if input.Problem != "" {
 			t.Errorf("a node's own archive is a problem: %+v", input)
 		}
 	}
