@@ -37,6 +37,8 @@ func otherPolicies(ctx context.Context, c *client, s scope) facts.Group[[]facts.
 	group.Reason = s.limits()
 	for _, of := range otherPolicyKinds {
 		r := of.resource
+		source := facts.Source("kubectl get " + r.plural + "." + r.group + " -A")
+		group.Sources = append(group.Sources, source)
 		for _, namespace := range s.of(r) {
 			list, err := c.policyNames(ctx, r, namespace)
 			switch {
@@ -52,13 +54,12 @@ func otherPolicies(ctx context.Context, c *client, s scope) facts.Group[[]facts.
 			}
 			for _, m := range list {
 				group.Value = append(group.Value, facts.PolicyReference{
-					Source: facts.Source("kubectl get " + r.plural + "." + r.group + " -A"), APIGroup: r.group, Kind: of.kind,
+					Source: source, APIGroup: r.group, Kind: of.kind,
 					Metadata: facts.ObjectMeta{Namespace: m.Namespace, Name: m.Name},
 				})
 			}
 		}
 	}
-	group.Sources = []facts.Source{"kubectl get adminnetworkpolicies, and those of Cilium, Calico and Antrea"}
 	slices.SortFunc(group.Value, func(a, b facts.PolicyReference) int {
 		return cmp.Or(cmp.Compare(a.APIGroup, b.APIGroup), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Metadata.Namespace, b.Metadata.Namespace),
 			cmp.Compare(a.Metadata.Name, b.Metadata.Name))
