@@ -70,6 +70,9 @@ func (in *intake) snapshot(ctx context.Context) (*facts.Snapshot, error) {
 		all = append(all, &facts.Snapshot{Cluster: c, Inputs: []facts.Input{input}})
 	}
 	for _, s := range all {
+		for _, node := range s.Nodes {
+			distrustNode(node)
+		}
 		if problem := dropMisnamed(s.Cluster); problem != "" && len(s.Inputs) > 0 {
 			s.Inputs[0].Problem = joined(s.Inputs[0].Problem, problem)
 		}

@@ -92,6 +92,7 @@ func (f *setter) value(v reflect.Value) {
 		v.SetBytes(fmt.Appendf(nil, `{"n":[%d,"<a>"]}`, f.n))
 		return
 	}
+	device := func() string { f.n++; return fmt.Sprintf("device-%d", f.n) }
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(true)
@@ -115,7 +116,11 @@ func (f *setter) value(v reflect.Value) {
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		for _, key := range []string{"b", "a", "\"c"} {
+		keys := []string{"b", "a", "\"c"}
+		if v.Type() == reflect.TypeFor[map[string]facts.Sysctl]() {
+			keys[2] = "c" // another would fail the group
+		}
+		for _, key := range keys {
 			element := reflect.New(v.Type().Elem()).Elem()
 			f.value(element)
 			v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
@@ -126,7 +131,7 @@ func (f *setter) value(v reflect.Value) {
 				f.value(v.Field(i))
 			}
 		}
-		// An object that is called otherwise is left out.
+		// An object that is called otherwise is left out, and a group of devices that are fails.
 		switch of := v.Addr().Interface().(type) {
 		case *facts.ObjectMeta:
 			of.Namespace, of.Name = fmt.Sprintf("ns-%d", f.n), fmt.Sprintf("name-%d", f.n)
@@ -134,6 +139,22 @@ func (f *setter) value(v reflect.Value) {
 			of.Namespace, of.Name = fmt.Sprintf("ns-%d", f.n), fmt.Sprintf("name-%d", f.n)
 		case *facts.PodSpec:
 			of.NodeName = fmt.Sprintf("node-%d", f.n)
+		case *facts.Link:
+			of.Ifname, of.Address, of.Master, of.Link = device(), device(), device(), device()
+		case *facts.Address:
+			of.Dev = device()
+		case *facts.Route:
+			of.Dev = device()
+		case *facts.Nexthop:
+			of.Dev = device()
+		case *facts.Neighbour:
+			of.Dev, of.Lladdr = device(), device()
+		case *facts.FDBEntry:
+			of.Dev, of.MAC, of.Master = device(), device(), device()
+		case *facts.KubeletConfig:
+			of.File = device()
+		case *facts.ResolvConf:
+			of.File = device()
 		}
 	default:
 		panic("the setter does not know " + v.Type().String())

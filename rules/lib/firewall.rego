@@ -198,4 +198,7 @@ _deletion(rule) := sprintf("nft delete rule %s %s %s handle %d", [rule.family, r
 _deletion(rule) := sprintf("%s -t %s -D %s", [iptables(rule), rule.table, trim_prefix(rule.rule, "-A ")]) if {
 	rule.backend != "nftables"
 	startswith(rule.rule, "-A ")
+
+	# iptables-save leaves them in its quotes as they are, and a shell would run what they hold.
+	not regex.match(`[$\x60]`, rule.rule)
 }

@@ -47,6 +47,13 @@ test_found_rule_about_a_port if {
 	f.fix.steps[0].run == "iptables-nft -t filter -D FORWARD -p tcp -m tcp --dport 5000 -m comment --comment \"audit 2023\" -j REJECT"
 }
 
+# Whoever runs a fix runs no command that stands in a rule's comment.
+test_found_comment_that_a_shell_would_run if {
+	hostile := object.union(decider, {"rule": replace(decider.rule, "audit 2023", "$(reboot)")})
+	some f in rule.finding with input as one(node) with netcause.stopped_services as stopped({"rule": hostile})
+	startswith(f.fix.steps[0].edit, "delete the rule ")
+}
+
 test_found_nftables_by_its_handle if {
 	native := object.union(
 		decider,
