@@ -363,6 +363,20 @@ func TestServiceTargetsOfUnreadPods(t *testing.T) {
 	}
 }
 
+// A number that no container declares is in doubt also while the Pods have started only now.
+func TestServiceTargetsUndeclaredOfPodsThatStart(t *testing.T) {
+	pod := webPod("web-1", labelled("app", "web"), facts.ContainerPort{ContainerPort: 5432})
+	pod.Status.Conditions[0].LastTransitionTime = ago(5 * time.Second)
+	cluster := shop([]facts.Service{webService("web", labelled("app", "web"), facts.ServicePort{Port: 5432, TargetPort: float64(5433)})}, []facts.Pod{pod})
+	got, err := askServiceTargets(incidentOf(cluster, podNode("web-1")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := got.(serviceTargetsAnswer); a.Undecided != 1 || a.Undeclared != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
 // A headless Service's port is a hint: its clients know the port.
 func TestServiceTargetsHeadless(t *testing.T) {
 	headless := webService("web", labelled("app", "web"), http)

@@ -423,15 +423,15 @@ func (a *serviceTargetsAnswer) judge(w *serviceWorld, service *facts.Service, in
 			return
 		}
 	}
+	if number, ok := targetNumber(port); ok && heard == 0 && undecided+resting > 0 && declaresOthers(pods, number, protocolOf(port)) {
+		a.Undeclared++
+		if len(a.UndeclaredList) < maxServicePods {
+			a.UndeclaredList = append(a.UndeclaredList, referenceTo(service))
+		}
+	}
 	switch {
 	case undecided > 0:
 		a.Undecided++
-		if number, ok := targetNumber(port); ok && declaresOthers(pods, number, protocolOf(port)) {
-			a.Undeclared++
-			if len(a.UndeclaredList) < maxServicePods {
-				a.UndeclaredList = append(a.UndeclaredList, referenceTo(service))
-			}
-		}
 	case heard > 0:
 		a.Heard++
 	case resting > 0:
