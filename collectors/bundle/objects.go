@@ -542,12 +542,19 @@ func (o *objects) list(d document, is kindOf) error {
 	if k := o.kinds["namespaces"]; seen[k] {
 		k.whole = true // kubectl get namespaces lists all
 	}
+	namespace, part := d.namespace, d.part
+	switch {
+	case len(namespaces) > 0 && !namespaces[namespace]:
+		namespace = "" // the folder is not named by a namespace
+	case namespace == ".":
+		namespace, part = "", is.Kind != "List" // kubectl get prints a List; a dump's lists are of a kind, and of a namespace each
+	}
 	for k := range seen {
 		k.asked = true
 		o.files++
-		k.whole = k.whole || d.whole || d.namespace == "" && !d.part && (len(namespaces) > 1 || len(is.Items) == 0)
-		if d.namespace != "" {
-			k.namespaces[d.namespace] = true
+		k.whole = k.whole || d.whole || namespace == "" && !part && (len(namespaces) > 1 || len(is.Items) == 0)
+		if namespace != "" {
+			k.namespaces[namespace] = true
 		}
 		maps.Copy(k.namespaces, namespaces)
 		k.source(d)
@@ -680,6 +687,8 @@ func (o *objects) group(meta *facts.Meta, group string, each func(any)) {
 		meta.Status = facts.Read
 	case k.namespaces["kube-system"], group == "networkpolicies", group == "events", group == "configmaps":
 		meta.Status, meta.Reason = facts.Read, "limited to namespaces "+strings.Join(have, ", ") // as [facts.Meta.Unread] reads it
+	case len(have) == 0:
+		meta.Status, meta.Reason = facts.Absent, fmt.Sprintf("an empty list of %s, of one namespace alone", k.resource.plural)
 	default:
 		meta.Status = facts.Absent
 		meta.Reason = fmt.Sprintf("those of %s alone: of %s and others there is no list", strings.Join(have, ", "), missing[0])

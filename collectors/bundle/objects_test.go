@@ -133,6 +133,17 @@ func TestReadObjects(t *testing.T) {
 		{"one namespace is not all", map[string]string{"p.json": list("Pod", `{"metadata":{"name":"a","namespace":"web"}}`), "s.json": list("Service", twoNamespaces)}, func(c *facts.Cluster) string {
 			return fmt.Sprint(c.Pods.Status, " ", c.Pods.Reason, " ", c.Services.Status)
 		}},
+		{"kubectl get -A in a folder of any name", map[string]string{
+			"ticket/pods.json": list("Pod", twoNamespaces), "ticket/services.json": list("Service", twoNamespaces),
+			"n.json": list("Namespace", `{"metadata":{"name":"web"}}`), "daemonsets.json": `{"apiVersion":"v1","items":[],"kind":"List"}`,
+		}, func(c *facts.Cluster) string {
+			return fmt.Sprint(c.Pods.Status, c.Pods.Reason, " ", c.Services.Status, c.Services.Reason, " ", c.DaemonSets.Status, c.DaemonSets.Reason)
+		}},
+		{"an empty list of a namespace's folder of a dump", map[string]string{
+			"daemonsets.json": list("DaemonSet", ""), "pods.json": list("Pod", `{"metadata":{"name":"a","namespace":"web"}}`),
+		}, func(c *facts.Cluster) string {
+			return fmt.Sprint(c.DaemonSets.Status, " ", c.DaemonSets.Reason, "; ", c.Pods.Status, " ", c.Pods.Reason)
+		}},
 		{"single objects are no list", map[string]string{"p.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: kube-system\n---\napiVersion: v1\nkind: Node\nmetadata:\n  name: n1\n"}, func(c *facts.Cluster) string {
 			return fmt.Sprint(c.Pods.Status, " ", c.Pods.Reason, " ", c.Nodes.Status)
 		}},
@@ -154,14 +165,16 @@ func TestReadObjects(t *testing.T) {
 				"a mixed List": "read 1 read 1 absent",
 				"Endpoints stand in": "read made of Endpoints objects: no list of EndpointSlices is there; dns IPv4 UDP 10.1.0.2 true n1 10.1.0.3 false " +
 					"; dns IPv6 UDP fd00::2 true ",
-				"slices before Endpoints":         "2 ",
-				"forbidden":                       `denied "Error from server (Forbidden): pods is forbidden: User \"x\" cannot list resource \"pods\""`,
-				"one namespace is not all":        "absent those of web alone: of default and others there is no list read",
-				"single objects are no list":      "absent single objects alone, and no list of pods absent",
-				"an empty List tells by its name": "read read absent",
-				"version":                         "read {v1.30.0 linux/amd64}",
-				"v1beta1 slices":                  "n1",
-				"cut":                             "read absent",
+				"slices before Endpoints":                         "2 ",
+				"forbidden":                                       `denied "Error from server (Forbidden): pods is forbidden: User \"x\" cannot list resource \"pods\""`,
+				"one namespace is not all":                        "absent those of web alone: of default and others there is no list read",
+				"kubectl get -A in a folder of any name":          "read read read",
+				"an empty list of a namespace's folder of a dump": "absent an empty list of daemonsets, of one namespace alone; absent those of web alone: of kube-system and others there is no list",
+				"single objects are no list":                      "absent single objects alone, and no list of pods absent",
+				"an empty List tells by its name":                 "read read absent",
+				"version":                                         "read {v1.30.0 linux/amd64}",
+				"v1beta1 slices":                                  "n1",
+				"cut":                                             "read absent",
 			}[test.name]
 			c := read(t, folderOf(t, test.files)).Cluster
 			if got := test.check(c); got != want {
