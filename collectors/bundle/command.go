@@ -30,6 +30,7 @@ const (
 	conntrackCounters
 	conntrackEntries
 	uname
+	iptablesVersion // iptables -V
 	hostname
 	namespaceNames // ip netns
 	legacyTables   // /proc/net/ip_tables_names
@@ -477,6 +478,10 @@ func (c *command) iptables(name string, args []string) {
 	}
 	if strings.HasSuffix(name, "-save") {
 		c.takes(iptablesSave, args, "c", "--counters")
+		return
+	}
+	if len(args) == 1 && (args[0] == "-V" || args[0] == "--version") {
+		c.subject = iptablesVersion
 		return
 	}
 	c.table = "filter"

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -220,7 +221,7 @@ func (b *built) plainSaveBackend(inet6 bool, n *facts.NetNS, o *output, legacy *
 		return "legacy"
 	}
 	if n.NFTables.Status != facts.Read || n.NFTables.Value.Format == "nft-json" {
-		return "nft"
+		return cmp.Or(b.programBackend(), "nft")
 	}
 	family := "ip"
 	if inet6 {
@@ -246,6 +247,31 @@ func (b *built) plainSaveBackend(inet6 bool, n *facts.NetNS, o *output, legacy *
 		return "legacy"
 	}
 	return "nft"
+}
+
+// programBackend is the backend of the program that the machine calls iptables: what its version says, else what its kernel
+// does. "" is not known.
+func (b *built) programBackend() string {
+	for _, o := range b.all("", iptablesVersion) {
+		words := strings.Fields(firstLine(o.text)) // "iptables v1.8.9 (nf_tables)", "iptables v1.4.21"
+		switch {
+		case len(words) < 2 || !strings.HasPrefix(words[1], "v1.") || o.command.backend != "":
+		case len(words) > 2 && words[2] == "(nf_tables)":
+			return "nft"
+		case len(words) > 2 && words[2] == "(legacy)", !strings.HasPrefix(words[1], "v1.8"):
+			return "legacy"
+		}
+	}
+	if o := b.best("", uname); o != nil {
+		// nf_tables came with Linux 3.13; RHEL 7 has 3.10, and an iptables 1.4 without it.
+		var major, minor int
+		if f := strings.Fields(string(o.text)); len(f) > 2 {
+			if n, _ := fmt.Sscanf(f[2], "%d.%d", &major, &minor); n == 2 && (major < 3 || major == 3 && minor < 13) {
+				return "legacy"
+			}
+		}
+	}
+	return ""
 }
 
 // appended are the rules of an iptables-save, without their counters.
@@ -279,6 +305,8 @@ func (b *built) lists(netns string, inet6 bool, n *facts.NetNS, nft, legacy *fac
 			if backend, odd = b.listBackend(inet6, n, o); odd != "" {
 				why = "it does not say which backend of iptables it shows: chain " + odd + " of it is not among those of nft list ruleset, so it is of the other backend or of another time"
 				b.notes = append(b.notes, o.file+" is not used: "+why)
+			} else if backend == "" {
+				backend = b.programBackend()
 			}
 		}
 		seen[o.command.table+o.command.backend] = true

@@ -270,7 +270,9 @@ func (t *text) bundles() {
 		if source.Kind != "bundle" {
 			continue
 		}
-		names = append(names, source.Name)
+		if !slices.Contains(names, source.Name) { // nodes and the cluster may be of one
+			names = append(names, source.Name)
+		}
 		if at := source.CollectedAt; !at.IsZero() {
 			if first.IsZero() || at.Before(first) {
 				first = at
