@@ -170,6 +170,8 @@ type MissingFacts struct {
 	Reason string       `json:"reason"`
 	// Collect is the command that would show them.
 	Collect string `json:"collect"`
+	// Node is whose facts they are, where they are not the subject's own.
+	Node string `json:"node,omitempty"`
 }
 
 // FailedRule is a rule that could not be evaluated to its end.

@@ -168,6 +168,23 @@ func TestUnexaminedIsTheRulesOwnWord(t *testing.T) {
 	}
 }
 
+// A rule about one node may lack what another has: that one is asked, and the rule's own is not named twice.
+func TestUnexaminedOfAnotherNode(t *testing.T) {
+	e := compile(t, fstest.MapFS{
+		"open.rego": rule("open", nodeRule, `unexamined contains {"group": "links", "node": n} if some n in ["n1", "n2"]`),
+	})
+	d := diagnose(t, e, &facts.Snapshot{Nodes: []*facts.Node{node("n1"), node("n2")}})
+	var got []string
+	for _, n := range d.NotExamined {
+		for _, m := range n.Missing {
+			got = append(got, n.Subject.Name+" lacks of "+m.Node)
+		}
+	}
+	if diff := cmp.Diff([]string{"n1 lacks of ", "n1 lacks of n2", "n2 lacks of n1", "n2 lacks of "}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What was read and is empty is an empty list to a rule, however it came: counting null would be an error.
 func TestNothingReadIsAnEmptyList(t *testing.T) {
 	e := compile(t, fstest.MapFS{

@@ -337,6 +337,9 @@ func (ev evaluation) spokenMissing(in *incident, u spokenUnexamined) MissingFact
 	if u.Reason != "" {
 		m.Reason = u.Reason
 	}
+	if u.Node != "" && !isClusterGroup(u.Group) && (ev.node == nil || u.Node != ev.subject().Node) {
+		m.Node = u.Node
+	}
 	return m
 }
 

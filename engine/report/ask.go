@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,10 +61,11 @@ func wantedGroups(d *engine.Diagnosis) (nodes map[string]map[string]bool, cluste
 				}
 				continue
 			}
-			if nodes[node] == nil {
-				nodes[node] = map[string]bool{}
+			of := cmp.Or(m.Node, node)
+			if nodes[of] == nil {
+				nodes[of] = map[string]bool{}
 			}
-			nodes[node][m.Group] = true
+			nodes[of][m.Group] = true
 		}
 	}
 	slices.Sort(cluster)
@@ -121,16 +123,19 @@ func (t *text) ask() {
 	t.blank()
 	t.heading("TO SETTLE THE REST", "(give analyze the files that these write, beside what it has)")
 	for _, key := range order {
-		where := "on the nodes"
+		where, into := "on the nodes", ">"
 		if len(byCommands[key]) > 0 {
 			where = "on " + enumerate(byCommands[key], 8)
+			if len(byCommands[order[0]]) == 0 {
+				into = ">>" // the line for all nodes was run there too
+			}
 		}
 		t.hang("  ", where+", as root:")
 		mask := ""
 		if strings.Contains(key, configFiles) {
 			mask = masked
 		}
-		t.command(6, fmt.Sprintf(`for c in %s; do echo "[root@$(hostname) ~]# $c"; sh -c "$c"; done 2>&1%s >$(hostname).txt`, key, mask))
+		t.command(6, fmt.Sprintf(`for c in %s; do echo "[root@$(hostname) ~]# $c"; sh -c "$c"; done 2>&1%s %s$(hostname).txt`, key, mask, into))
 		if strings.Contains(key, "'ss -lntup'") {
 			t.command(6, ofPods)
 		}

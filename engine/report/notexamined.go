@@ -220,7 +220,11 @@ func (w *want) add(n engine.NotExamined, m engine.MissingFacts, alone bool) {
 		i = len(w.lacks)
 		w.lacks = append(w.lacks, lack{group: m.Group, why: why})
 	}
-	w.lacks[i].subjects = append(w.lacks[i].subjects, n.Subject)
+	subject := n.Subject
+	if m.Node != "" {
+		subject = engine.Subject{Kind: "Node", Name: m.Node, Node: m.Node}
+	}
+	w.lacks[i].subjects = append(w.lacks[i].subjects, subject)
 }
 
 // place says where the commands are to be run.

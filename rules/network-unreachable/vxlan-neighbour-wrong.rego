@@ -77,7 +77,8 @@ ruled_out contains {
 	count(_ends) == 0
 }
 
-unexamined contains {"group": "links", "node": _unpublished[0].peer, "reason": reason} if {
+unexamined contains {"group": "links", "node": end.peer, "reason": reason} if {
+	some end in _unpublished
 	reason := sprintf("what hardware address the tunnel of %s has is not known", [vtep.peers_of(_unpublished)])
 }
 

@@ -102,6 +102,18 @@ test_found_calico_by_the_peers_device if {
 	# Of a Calico whose other node was not read the hardware address is not known.
 	some u in rule.unexamined with input as {"node": own, "peers": [], "cluster": {"nodes": [n1, calico]}}
 	u.node == "n2"
+
+	# Each node that was not read is asked for its own.
+	n3 := json.patch(calico, [
+		{"op": "replace", "path": "/metadata/name", "value": "n3"},
+		{"op": "replace", "path": "/metadata/annotations/projectcalico.org~1IPv4VXLANTunnelAddr", "value": "10.244.3.0"},
+	])
+	two := object.union(own, {"routes": [
+		{"dst": "10.9.9.64/26", "via": "10.244.2.0", "dev": "vxlan.calico"},
+		{"dst": "10.9.9.128/26", "via": "10.244.3.0", "dev": "vxlan.calico"},
+	]})
+	asked := rule.unexamined with input as {"node": two, "peers": [], "cluster": {"nodes": [n1, calico, n3]}}
+	{u2.node | some u2 in asked} == {"n2", "n3"}
 }
 
 ruled_out_only if {

@@ -71,9 +71,10 @@ ruled_out contains {
 	count(_open) == 0
 }
 
-unexamined contains {"group": "iptables_nft", "node": local.unknown[0], "reason": reason} if {
+unexamined contains {"group": "iptables_nft", "node": node, "reason": reason} if {
 	count(_faults) == 0
 	some local in text.few(_open)
+	some node in array.slice(local.unknown, 0, 8)
 	reason := sprintf("%s has no endpoint on %s: whether anybody sends there, the counters of the rules that drop it would tell", [
 		service.name(local.service),
 		text.names(local.unknown),
