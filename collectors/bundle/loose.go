@@ -253,6 +253,9 @@ func prompted(head []byte) bool {
 			if parseCommand(words).subject != nothing && !strings.HasPrefix(line, "#") {
 				return true
 			}
+			if args := kubectl(first); len(args) > 1 && args[0] == "get" && !strings.HasPrefix(line, "#") {
+				return true
+			}
 		}
 	}
 	return false
@@ -458,8 +461,13 @@ func withoutFence(text []byte) []byte {
 // shownFiles takes a node's own files that `cat FILE` or `head -v FILE…` shows.
 func (l *looseFiles) shownFiles(name string, s section, used *File) {
 	words := withoutPrefix(strings.Fields(s.command.line))
-	if len(words) > 1 && (words[0] == "kubectl" || words[0] == "oc") && isPodTable(s.text) {
-		l.in.takePods(s.text, optionOf(words, "-n", "--namespace"), used)
+	if args := kubectl(words); len(args) > 0 {
+		switch {
+		case isPodTable(s.text):
+			l.in.takePods(s.text, optionOf(args, "-n", "--namespace"), used)
+		case looksLikeObjects(s.text[:min(len(s.text), headSize)]) && !listsNamed(args, s.text):
+			l.in.addObjects(l.t.path, shownObjects(args, document{name: name, bundle: within(l.t.path, path.Dir(name)), text: s.text, used: used}))
+		}
 		return
 	}
 	if len(words) < 2 || words[0] != "cat" && words[0] != "head" && words[0] != "tail" {
@@ -488,6 +496,55 @@ func (l *looseFiles) shownFiles(name string, s section, used *File) {
 			take(string(file), text)
 		}
 	}
+}
+
+// kubectl are the arguments of kubectl or oc, options before the verb behind the others; nil where a command is none.
+func kubectl(words []string) []string {
+	if len(words) > 1 && slices.Contains([]string{"k3s", "microk8s", "minikube"}, path.Base(words[0])) {
+		words = words[1:]
+	}
+	if len(words) < 2 || !slices.Contains([]string{"kubectl", "oc"}, path.Base(words[0])) {
+		return nil
+	}
+	args := words[1:]
+	var options []string
+	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
+		n := 2
+		if strings.Contains(args[0], "=") {
+			n = 1
+		}
+		options, args = append(options, args[:n]...), args[n:]
+	}
+	return slices.Concat(args, options)
+}
+
+// listsNamed says whether kubectl get printed a List of objects that it was given the names of: it is none of all.
+func listsNamed(args []string, text []byte) bool {
+	names := 0
+	for i, arg := range args {
+		if i > 1 && !strings.HasPrefix(arg, "-") && !slices.Contains([]string{"-n", "--namespace", "-o", "--output", "-l", "--selector", "--field-selector"}, args[i-1]) {
+			names++
+		}
+	}
+	return names > 0 && (bytes.Contains(text, []byte("\nkind: List")) || bytes.Contains(text, []byte(`"kind": "List"`)))
+}
+
+// shownObjects says of what `kubectl get` printed whose objects it has: without -A those of one namespace, with a selector
+// some of them.
+func shownObjects(args []string, d document) document {
+	if len(args) == 0 || args[0] != "get" {
+		return d
+	}
+	if len(args) > 1 && !strings.HasPrefix(args[1], "-") && !strings.Contains(args[1], ",") {
+		d.kind, _, _ = strings.Cut(args[1], ".")
+	}
+	selected := slices.ContainsFunc(args, func(arg string) bool {
+		return strings.HasPrefix(arg, "-l") || strings.HasPrefix(arg, "--selector") || strings.HasPrefix(arg, "--field-selector")
+	})
+	all := slices.ContainsFunc(args, func(arg string) bool { return arg == "-A" || strings.HasPrefix(arg, "--all-namespaces") })
+	d.namespace = optionOf(args, "-n", "--namespace")
+	d.whole, d.part = all && !selected, selected || !all
+	return d
 }
 
 // cmdLine names a command for a person where the file does not.

@@ -95,6 +95,32 @@ func TestReadLoose(t *testing.T) {
 	}
 }
 
+// A ticket with what kubectl printed between the outputs of a node, in YAML and JSON, is the cluster's objects too.
+func TestReadPastedObjects(t *testing.T) {
+	const pods = "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\n    namespace: web\n  spec:\n    nodeName: n1\nkind: List\nmetadata:\n  resourceVersion: \"\"\n"
+	const nodes = `{"apiVersion":"v1","items":[{"apiVersion":"v1","kind":"Node","metadata":{"name":"n1"}}],"kind":"List"}` + "\n"
+	const none = `{"apiVersion":"v1","items":[],"kind":"List"}` + "\n"
+	const node = "[root@n1 ~]# ip route\ndefault via 10.0.0.254 dev eth0\n"
+	for name, test := range map[string]struct{ text, want string }{
+		"of a jump host":          {"Hello,\n[joe@jump ~]$ kubectl get pods -A -o yaml\n" + pods + "[joe@jump ~]$ kubectl get no -o json\n" + nodes + "[joe@jump ~]$ ssh n1\n" + node, "pods read 1 , nodes read 1, daemonsets absent, 1 machines"},
+		"without a host":          {"$ kubectl get pods -A -o yaml\n" + pods + "$ oc get daemonsets -A -o json\n" + none, "pods read 1 , nodes absent 0, daemonsets read, 0 machines"},
+		"k3s":                     {"root@n1:~# k3s kubectl get nodes -o json\n" + nodes, "pods absent 0 no bundle has a list of pods, nodes read 1, daemonsets absent, 0 machines"},
+		"of one namespace":        {"$ kubectl -n web get pods -o yaml\n" + pods + "$ kubectl get ds -o json\n" + none, "pods absent 1 those of web alone: of kube-system and others there is no list, nodes absent 0, daemonsets absent, 0 machines"},
+		"selected":                {"$ kubectl get pods -A -l app=a -o yaml\n" + pods, "pods absent 1 those of web alone: of kube-system and others there is no list, nodes absent 0, daemonsets absent, 0 machines"},
+		"named, beside all nodes": {"$ kubectl get pods a b -n web -o yaml\n" + pods + "$ kubectl get nodes -o json\n" + nodes, "pods absent 0 no bundle has a list of pods, nodes read 1, daemonsets absent, 0 machines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := read(t, folderOf(t, map[string]string{"ticket.txt": test.text}))
+			machines := slices.DeleteFunc(s.Nodes, func(n *facts.Node) bool { return n.Routes.Status != facts.Read })
+			got := fmt.Sprintf("pods %v %d %s, nodes %v %d, daemonsets %v, %d machines", s.Cluster.Pods.Status, len(s.Cluster.Pods.Value), s.Cluster.Pods.Reason,
+				s.Cluster.Nodes.Status, len(s.Cluster.Nodes.Value), s.Cluster.DaemonSets.Status, len(machines))
+			if got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
 // Several hosts' outputs in one folder are told apart by the names of the files, or by the prompts in them.
 func TestReadLooseOfSeveralHosts(t *testing.T) {
 	address := func(last int) string {
