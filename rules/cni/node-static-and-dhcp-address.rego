@@ -243,7 +243,13 @@ _changes(dev, kept) := array.flatten([
 # _client is the first file to be edited, and what it belongs to makes the change take effect.
 _client(dev) := config.to_edit(_clients(dev), "dhcp4")[0]
 
-_edits(dev, kept) := [step |
+_edits(dev, kept) := array.concat(_changed(dev, kept), config.kept_from_cloud_init(input.node, _changed_sources(dev, kept)))
+
+_changed_sources(dev, kept) := [assigned.setting.source | some assigned in config.to_edit(_assigned(dev), "setting")] if {
+	kept.dynamic
+} else := [file.dhcp4.source | some file in config.to_edit(_clients(dev), "dhcp4")]
+
+_changed(dev, kept) := [step |
 	some assigned in config.to_edit(_assigned(dev), "setting")
 	step := {
 		"node": input.node.name,

@@ -317,6 +317,18 @@ test_found_ifupdown_goes_down_by_the_old_file if {
 	count([step | some step in f.fix.steps; contains(object.get(step, "run", ""), "ifup")]) == 1
 }
 
+# Ubuntu's cloud images: what is changed in this file alone is gone after the next boot.
+test_found_file_of_cloud_init_is_kept_from_it if {
+	source := "/etc/netplan/50-cloud-init.yaml:8"
+	dhcp4 := {"key": "network.ethernets.eth0.dhcp4", "line": 8, "text": "dhcp4: true", "source": source}
+	file := object.union(ifcfg("eth0"), {"file": "/etc/netplan/50-cloud-init.yaml", "format": "netplan", "dhcp4": dhcp4})
+	some f in rule.finding with input as incident(object.union(both, {"config_files": {"interfaces": [file]}}))
+	startswith(f.fix.steps[0].edit, sprintf("at %s", [source]))
+	contains(f.fix.steps[1].run, "network: {config: disabled}")
+	contains(f.fix.steps[1].why, "cloud-init wrote /etc/netplan/50-cloud-init.yaml,")
+	f.fix.steps[2].run == "netplan apply"
+}
+
 generated := {
 	"file": "/run/systemd/network/10-netplan-eth0.network",
 	"format": "networkd",

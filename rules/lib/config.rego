@@ -51,6 +51,19 @@ to_edit(list, key) := written if {
 
 _is_generated(source) if regex.match(`^/?run/(systemd|NetworkManager)/`, source)
 
+# kept_from_cloud_init is the step, where one of some files is cloud-init's, without which that writes it anew at boot.
+kept_from_cloud_init(node, sources) := [{
+	"node": node.name,
+	"run": concat("\n", [
+		"mkdir -p /etc/cloud/cloud.cfg.d",
+		"echo 'network: {config: disabled}' > /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
+	]),
+	"why": sprintf("cloud-init wrote %s, and would write it anew at the next boot", [theirs[0]]),
+}] if {
+	theirs := [file | some source in sources; file := split(source, ":")[0]; contains(file, "cloud-init")]
+	count(theirs) > 0
+} else := []
+
 # unparsed are the lines that were not understood of files that configure a device, or may.
 unparsed(node, dev) := [line |
 	some file in node.config_files.interfaces
