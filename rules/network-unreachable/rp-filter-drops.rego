@@ -78,6 +78,7 @@ ruled_out contains {
 	"evidence": array.slice([_back_fact(way) | some way in _ways], 0, 2),
 } if {
 	count(_ways) > 0
+	count(_not_followed) == 0
 	every way in _ways {
 		way.answer.verdict == "pass"
 	}
@@ -113,6 +114,14 @@ unexamined contains {"group": group, "reason": sprintf("%s: %s", [_unknown[0].ti
 	some group in _groups(_unknown[0].answer)
 }
 
+unexamined contains {"group": "routes", "node": peer, "reason": reason} if {
+	some peer in _not_followed
+	reason := sprintf("by which device packets of Pods of %s come in to %s, which filters at its tunnel, is not known", [
+		text.names(_not_followed),
+		input.node.name,
+	])
+}
+
 unexamined contains {
 	"group": "neighbours",
 	"reason": sprintf("%s are in one network: by which of them packets come in is not known", [concat(" and ", _twins)]),
@@ -142,6 +151,14 @@ _is_lenient(dev) if _filter(dev) != 1
 _filter_keys(dev) := ["net.ipv4.conf.all.rp_filter", sysctl.of_device("ipv4", dev, "rp_filter")]
 
 _filter_facts(dev) := [sysctl.fact(input.node, key) | some key in _filter_keys(dev)]
+
+# _not_followed are the nodes of which nothing was read, where the device of the tunnel from them is strict.
+_not_followed := sort({peer.metadata.name |
+	some link in tunnel.in_use(input.node, input.cluster)
+	_filter(link.ifname) == 1
+	some peer in array.slice(forwarding.peers(input.node, input.cluster), 0, 50)
+	not peer.metadata.name in {other.name | some other in input.peers; other.routes}
+})
 
 _ways := array.flatten([_from_nodes, _from_pods, _from_own_pods])
 

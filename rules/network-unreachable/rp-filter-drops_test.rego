@@ -256,3 +256,20 @@ test_ruled_out_node_address_on_loopback if {
 only_by_eth0("n1", packet) := pass if {
 	packet.iif == "eth0"
 } else := strict
+
+# A bundle of one node of RHEL, whose sysctls are strict: by which device the others' Pods come in shows there.
+test_unexamined_strict_tunnel_and_the_others_not_read if {
+	tunnelled := object.union(node, {
+		"links": [{"ifname": "flannel.1", "kind": "vxlan", "flags": ["UP"], "vxlan": {"id": 1, "local": "10.1.0.1", "link": "eth1"}}],
+		"routes": [{"dst": "10.244.2.0/24", "via": "10.244.2.0", "dev": "flannel.1"}],
+		"sysctls": {"net.ipv4.conf.all.rp_filter": {"value": "1"}, "net.ipv4.conf.flannel/1.rp_filter": {"value": "0"}},
+	})
+	some u in rule.unexamined with input as one(tunnelled, []) with netcause.reverse_path as pass with netcause.route as no_route
+	u.node == "n2"
+	count(rule.ruled_out) == 0 with input as one(tunnelled, []) with netcause.reverse_path as pass with netcause.route as no_route
+
+	loose := object.union(tunnelled, {"sysctls": {"net.ipv4.conf.flannel/1.rp_filter": {"value": "2"}}})
+	count(rule.unexamined) == 0 with input as one(loose, []) with netcause.reverse_path as pass with netcause.route as no_route
+	peer := {"name": "n2", "object": n2, "routes": [], "links": []}
+	count(rule.unexamined) == 0 with input as one(tunnelled, [peer]) with netcause.reverse_path as pass with netcause.route as no_route
+}
