@@ -16,7 +16,7 @@
 #   needs: [cluster.nodes]
 #   optional: [cluster.configmaps, cluster.daemonsets]
 #   explains: [network-unreachable, intermittent-loss]
-#   causes: [pod-network-route-missing]
+#   causes: [pod-network-route-missing, vxlan-fdb-wrong, vxlan-neighbour-wrong]
 package netcause.rules.cni.duplicate_pod_cidr
 
 import data.netcause.lib.flannel
