@@ -26,12 +26,11 @@ const (
 	Elsewhere Bearing = "elsewhere"
 )
 
-// DiagnosePath is [Engine.Diagnose] for the way of one packet: it is walked first, and the causes that explain the hop
+// DiagnosePath is [Engine.DiagnoseSeen] for the way of one packet: it is walked first, and the causes that explain the hop
 // where it ends come before all others. The question's errors are for the person who asked.
-func (e *Engine) DiagnosePath(ctx context.Context, snapshot *facts.Snapshot, q question.Question) (*Diagnosis, error) {
-	MatchNodes(snapshot)
-	in := newIncident(snapshot)
-	asked, err := question.Ask(snapshot, in.Model(), q)
+func (e *Engine) DiagnosePath(ctx context.Context, s *Seen, q question.Question) (*Diagnosis, error) {
+	in := s.in
+	asked, err := question.Ask(in.Snapshot, in.Model(), q)
 	if err != nil {
 		return nil, fmt.Errorf("follow the packet: %w", err)
 	}

@@ -42,8 +42,12 @@ type outcome struct {
 // Diagnose evaluates every rule for every subject of the snapshot, nodes side by side. It fails only when ctx ends or the
 // facts cannot be given to rules; a rule that goes wrong is among the diagnosis' FailedRules.
 func (e *Engine) Diagnose(ctx context.Context, snapshot *facts.Snapshot) (*Diagnosis, error) {
-	MatchNodes(snapshot)
-	return e.diagnose(ctx, newIncident(snapshot))
+	return e.DiagnoseSeen(ctx, See(snapshot))
+}
+
+// DiagnoseSeen is [Engine.Diagnose] of a snapshot that is seen already.
+func (e *Engine) DiagnoseSeen(ctx context.Context, s *Seen) (*Diagnosis, error) {
+	return e.diagnose(ctx, s.in)
 }
 
 func (e *Engine) diagnose(ctx context.Context, in *incident) (*Diagnosis, error) {

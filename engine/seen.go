@@ -23,6 +23,9 @@ func See(snapshot *facts.Snapshot) *Seen {
 	return &Seen{newIncident(snapshot)}
 }
 
+// Prepare does what diagnoses need and what takes long, until ctx ends: they do the rest themselves.
+func (s *Seen) Prepare(ctx context.Context) { s.in.Prepare(ctx) }
+
 // Nodes are the names of the nodes.
 func (s *Seen) Nodes() []string {
 	var names []string

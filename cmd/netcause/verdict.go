@@ -86,16 +86,23 @@ func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.
 	}
 	var (
 		snapshot *facts.Snapshot
+		seen     *engine.Seen
 		compiled *engine.Engine
 	)
 	group, together := errgroup.WithContext(ctx)
+	compiling, done := context.WithCancel(together)
 	group.Go(func() (err error) {
+		defer done()
 		compiled, err = library.Compile(together)
 		return err
 	})
 	group.Go(func() (err error) {
-		snapshot, err = get(together)
-		return err
+		if snapshot, err = get(together); err != nil {
+			return err
+		}
+		seen = engine.See(snapshot)
+		seen.Prepare(compiling)
+		return nil
 	})
 	if err := group.Wait(); err != nil {
 		return err
@@ -107,9 +114,9 @@ func (v *verdict) judge(ctx context.Context, stdout io.Writer, get func(context.
 	}
 	var diagnosis *engine.Diagnosis
 	if v.ends.from == "" {
-		diagnosis, err = compiled.Diagnose(ctx, snapshot)
+		diagnosis, err = compiled.DiagnoseSeen(ctx, seen)
 	} else {
-		diagnosis, err = compiled.DiagnosePath(ctx, snapshot, v.ends.question())
+		diagnosis, err = compiled.DiagnosePath(ctx, seen, v.ends.question())
 	}
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@
 package ask
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -76,13 +77,23 @@ func NewIncident(snapshot *facts.Snapshot) *Incident {
 	return in
 }
 
+// Prepare parses the nodes' netfilter listings, one after the other, until ctx ends.
+func (in *Incident) Prepare(ctx context.Context) {
+	for _, node := range in.Nodes {
+		if ctx.Err() != nil {
+			return
+		}
+		_, _ = node.ruleset() // whoever asks for it is told of its error
+	}
+}
+
 // node is the node of a name, which is made where there is none.
 func (in *Incident) node(name string) *Node {
 	if n, ok := in.byName[name]; ok {
 		return n
 	}
 	n := &Node{Name: name}
-	n.ruleset = sync.OnceValues(func() (*ruleset, error) { return rulesetOf(n.Facts) })
+	n.ruleset = sync.OnceValues(func() (*ruleset, error) { return rulesetOf(n.Facts, in.Model()) })
 	in.byName[name] = n
 	in.Nodes = append(in.Nodes, n)
 	return n

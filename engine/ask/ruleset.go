@@ -24,14 +24,17 @@ type readListings struct {
 	lookedAt []facts.Evidence
 }
 
-// rulesetOf parses the listings of a node's own namespace; of a nil node nothing was read.
-func rulesetOf(node *facts.Node) (*ruleset, error) {
+// rulesetOf is that of a node's own namespace, of the listings that the model walks packets by; of a nil node nothing was
+// read.
+func rulesetOf(node *facts.Node, model *datapath.Model) (*ruleset, error) {
+	listings := &datapath.Listings{Rules: &netfilter.Ruleset{}}
 	if node == nil {
 		node = &facts.Node{}
-	}
-	listings, err := datapath.ParseListings(&node.NetNS)
-	if err != nil {
-		return nil, fmt.Errorf("node %s: %w", node.Name, err)
+	} else {
+		var err error
+		if listings, err = model.Namespace(node.Name, "").Listings(); err != nil {
+			return nil, fmt.Errorf("node %s: %w", node.Name, err)
+		}
 	}
 	r := &ruleset{Ruleset: listings.Rules, listings: listings}
 	r.v4 = r.read(node, "iptables", &node.IPTablesNFT, &node.IPTablesLegacy, r.IPTables, r.IPTablesLegacy)

@@ -154,6 +154,13 @@ type parsedListings struct {
 	untouched [netfilter.HookPostrouting + 1][2]bool
 }
 
+// Listings are the namespace's netfilter listings, parsed when somebody first asks for them. The error is of the first that
+// is not understood at all.
+func (n *Namespace) Listings() (*Listings, error) {
+	parsed := n.listings()
+	return parsed.Listings, parsed.err
+}
+
 func parseListings(n *facts.NetNS) *parsedListings {
 	l, err := ParseListings(n)
 	parsed := &parsedListings{Listings: l, err: err}
